@@ -1,0 +1,63 @@
+"""The command line. Each area keeps its commands beside its code; this file only names them, and loads them when called."""
+
+import importlib
+import sys
+
+import click
+
+from fleawatch import __version__
+from fleawatch.errors import ConfigError, FleawatchError
+
+COMMANDS = {  # name → (module, attribute, extra that brings what it needs, one line of help)
+    "broker": ("fleawatch.local.commands", "broker", "local", "Start, stop or show a Kafka broker on this machine."),
+    "demo": ("fleawatch.local.demo.command", "demo", "local", "Run everything on this machine: broker, workers, sample agents."),
+    "notify": ("fleawatch.notifiers.command", "notify", "notify", "Deliver alerts to one channel: telegram, slack or log."),
+    "topics": ("fleawatch.local.commands", "topics", "local", "Create the topics or check them."),
+    "worker": ("fleawatch.agents.command", "worker", "worker", "Run the monitor (a Faust worker)."),
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is used: `fleawatch --help` starts fast and needs no extra."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's signature
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, extra, _ = COMMANDS[cmd_name]
+        try:
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as exc:
+            if (exc.name or "").startswith("fleawatch"):
+                raise
+            raise ConfigError(
+                f"`fleawatch {cmd_name}` needs the package {exc.name!r}", hint=f"pip install 'fleawatch[{extra}]'"
+            ) from exc
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][3]) for name in sorted(COMMANDS)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def fleawatch() -> None:
+    """Watch a fleet of trading agents: events in, metrics, anomalies and alerts out."""
+
+
+def main() -> None:
+    """Entry point: an error of ours is one line and a hint, never a traceback."""
+    try:
+        fleawatch(prog_name="fleawatch")
+    except FleawatchError as exc:
+        click.echo(f"fleawatch: {exc}", err=True)
+        if exc.hint:
+            click.echo(f"  hint: {exc.hint}", err=True)
+        sys.exit(2 if isinstance(exc, ConfigError) else 1)
+
+
+if __name__ == "__main__":
+    main()

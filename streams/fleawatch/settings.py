@@ -1,0 +1,76 @@
+"""All settings, in one frozen object read from `FLEAWATCH_*` environment variables (or `*_FILE` for secrets)."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from fleawatch.errors import ConfigError
+
+PREFIX = "FLEAWATCH_"
+
+
+def _alias(name: str, *others: str) -> AliasChoices:
+    return AliasChoices(name, PREFIX + name.upper(), *others)
+
+
+class Settings(BaseSettings):
+    """Environment → settings. `load()` turns a bad value into a ConfigError that names the variable."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    bootstrap_servers: str = ""  # "": the embedded broker
+    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$", max_length=64)] = "fleawatch."
+    partitions: Annotated[int, Field(ge=1, le=1024)] = 12
+    replication_factor: Annotated[int, Field(ge=1, le=9)] = 1
+
+    app_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "fleawatch-monitor"
+    data_dir: Path = Path(".fleawatch")
+    commit_interval_secs: Annotated[float, Field(ge=0.05, le=10)] = 1.0
+    liveness_floor_secs: Annotated[float, Field(ge=1)] = 90.0  # the shortest silence that counts as a stop
+    metrics_interval_secs: Annotated[float, Field(ge=0.1)] = 1.0
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0  # 0: no endpoint
+    metrics_host: str = "127.0.0.1"
+
+    telegram_token: SecretStr | None = Field(None, validation_alias=_alias("telegram_token", "TELEGRAM_TOKEN"))
+    telegram_chat_id: str = Field("", validation_alias=_alias("telegram_chat_id", "TELEGRAM_CHAT_ID"))
+    telegram_api_base: str = "https://api.telegram.org"
+    slack_webhook: SecretStr | None = Field(None, validation_alias=_alias("slack_webhook", "SLACK_WEBHOOK"))
+
+    def topic(self, name: str) -> str:
+        """The topic's name on the broker: prefix and short name."""
+        return self.topic_prefix + name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        for name in ("telegram_token", "slack_webhook"):
+            path = os.environ.get(f"{PREFIX}{name.upper()}_FILE")
+            if path and not values.get(name):
+                try:
+                    values[name] = Path(path).read_text(encoding="utf-8").strip()
+                except OSError as exc:
+                    raise ConfigError(
+                        f"{PREFIX}{name.upper()}_FILE: cannot read {path!r}: {exc.strerror}",
+                        hint="give a file that this user may read",
+                    ) from exc
+        return values
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """Read the environment.
+
+        Raises:
+            ConfigError: a value is missing or wrong; the text names the variable and what was expected.
+        """
+        try:
+            return cls(**overrides)
+        except ValidationError as exc:
+            first = exc.errors(include_input=False, include_url=False)[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise ConfigError(
+                f"setting {PREFIX}{field.removeprefix(PREFIX).upper()}: {first['msg']}",
+                hint="see the settings table in README.md",
+            ) from None
