@@ -1,0 +1,185 @@
+"""The contracts as msgspec structs, for the hot path: read and written without building a pydantic model.
+
+The pydantic models beside this file are the source; a property test holds the two equal. Structs are not tracked by the
+garbage collector (`gc=False`): none can be part of a cycle, and at hundreds of thousands of events a second the
+collector is otherwise the largest single cost.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+MAX_MESSAGE_BYTES = 256 * 1024
+MAX_INT = 2**53 - 1
+"""The largest integer that every JSON implementation keeps exactly."""
+MAX_NUMBER = 1e15
+MIN_POSITIVE = 1e-12
+END_OF_TIME = 253_402_300_800.0
+"""1 January 10000, UTC: times are below it."""
+
+# `\Z`, not `$`: Python's `$` would let a newline follow.
+AgentId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.-][A-Za-z0-9_.-]{0,63}\Z")]
+Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
+Number = Annotated[float, Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
+Positive = Annotated[float, Meta(ge=MIN_POSITIVE, le=MAX_NUMBER)]
+NotNegative = Annotated[float, Meta(ge=0, le=MAX_NUMBER)]
+Time = Annotated[float, Meta(ge=0, lt=END_OF_TIME)]
+Label = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class Equity(Struct, frozen=True, gc=False, omit_defaults=True):
+    """An equity snapshot. `net_deposits` is cumulative since the account began; None means no flow."""
+
+    v: Literal[1]
+    agent_id: AgentId
+    epoch: Count
+    seq: Count
+    ts: Time
+    equity: Number
+    balance: Number
+    open_positions: Count
+    net_deposits: Number | None = None
+    unrealised_pnl: Number | None = None
+    equity_basis: Literal["marked", "cash"] | None = None
+    currency: Annotated[str, Meta(min_length=1, max_length=16)] | None = None
+
+
+class Trade(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A closed round trip. `slippage` is per unit; received `funding` is positive, a rebate a negative fee."""
+
+    v: Literal[1]
+    agent_id: AgentId
+    epoch: Count
+    seq: Count
+    ts: Time
+    trade_id: Label
+    strategy: Label
+    asset: Label
+    side: Literal["buy", "sell"]
+    size: Positive
+    entry_price: Number
+    exit_price: Number
+    entry_ts: Time
+    exit_ts: Time
+    fees: Number = 0.0
+    slippage: Number = 0.0
+    funding: Number = 0.0
+
+
+class Check(Struct, frozen=True, gc=False):
+    """The result of one of the agent's own checks."""
+
+    ok: bool
+
+
+class Health(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A heartbeat: the next one is due `interval_secs` later."""
+
+    v: Literal[1]
+    agent_id: AgentId
+    epoch: Count
+    seq: Count
+    ts: Time
+    status: Literal["ok", "degraded", "stopping"]
+    uptime_secs: NotNegative
+    interval_secs: Positive
+    checks: dict[str, Check] | None = None
+    errors_1h: Count | None = None
+    last_error: Annotated[str, Meta(max_length=500)] | None = None
+    api_latency_ms: dict[str, Number] | None = None
+    last_action_ts: Time | None = None
+    equity_interval_secs: Positive | None = None
+    labels: dict[str, str] | None = None
+
+
+class Source(Struct, frozen=True, gc=False):
+    """The record that caused an output."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Anomaly(Struct, frozen=True, gc=False, kw_only=True):
+    """A return that does not fit the baseline. `gap`: it spans a pause in the data, and so does not alert."""
+
+    anomaly_id: str
+    agent_id: str
+    ts: float
+    detector: str
+    return_: float = msgspec.field(name="return")
+    z_score: float
+    baseline_mean: float
+    baseline_std: float
+    n: int
+    direction: Literal["loss", "gain"]
+    equity: float
+    source: Source
+    gap: bool = False
+
+
+Severity = Literal["INFO", "WARN", "CRITICAL"]
+Status = Literal["firing", "resolved", "no_data"]
+ResolveReason = Literal["cleared", "rule_changed", "retired", "expired"]
+
+
+class Alert(Struct, frozen=True, gc=False, kw_only=True):
+    """One transition of an alert. `reason` says why it was resolved."""
+
+    alert_id: str
+    agent_id: str
+    rule: str
+    severity: Severity
+    status: Status
+    reason: ResolveReason | None = None
+    title: str
+    body: str
+    value: float | None = None
+    threshold: float | None = None
+    unit: str | None = None
+    started_ts: float
+    ts: float
+    runbook: str
+    labels: dict[str, str] = {}
+    source: Source | None = None
+
+
+class Metrics(Struct, frozen=True, gc=False, kw_only=True):
+    """The latest figures of an agent over a window. A figure that is None is named in `undefined` with its reason."""
+
+    agent_id: str
+    ts: float
+    window: Literal["24h", "7d", "30d", "all"]
+    balance_usd: float | None
+    equity: float | None
+    pnl_24h_usd: float | None
+    sharpe_ratio: float | None
+    sortino_ratio: float | None
+    max_drawdown_pct: float | None
+    drawdown_pct: float | None
+    win_rate_pct: float | None
+    profit_factor: float | None
+    calmar_ratio: float | None
+    total_trades: int | None
+    total_pnl: float | None
+    open_positions: int | None
+    volatility: float | None
+    regime_change_score: float | None
+    n: int
+    periods_per_year: float | None
+    undefined: dict[str, str]
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encode(message: Equity | Trade | Health | Anomaly | Alert | Metrics) -> bytes:
+    """Compact JSON. Optional input fields that are absent are left out; absent output fields are null."""
+    return _encode(message)
+
+
+def to_dict(message: Struct) -> dict[str, Any]:
+    """The message as JSON types, under the names of the wire."""
+    result: dict[str, Any] = msgspec.to_builtins(message)
+    return result
