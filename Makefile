@@ -1,0 +1,60 @@
+# `make demo` and `make test` are all that a fresh clone needs; `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+BIN := .venv/bin
+ARGS ?=
+export PYTHON
+
+.PHONY: help install test demo lint format types generate manifests lock check-lock faults bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: ## Make .venv with the locked dependencies and this project (quick when nothing changed)
+	@requirements/install.sh
+
+test: install ## Run every test but the long fault runs; ARGS="-k drawdown" narrows it
+	$(BIN)/pytest -m "not slow" $(ARGS)
+
+demo: install ## Run everything on this machine; ARGS="--duration 60"
+	@$(BIN)/fleawatch demo $(ARGS)
+
+lint: install ## Style, import rules, YAML
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/yamllint --strict .
+
+format: install ## Let ruff fix what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: install ## Strict mypy, tests included
+	$(BIN)/mypy
+
+generate: install ## Write the generated files anew: JSON Schemas, AsyncAPI, the README's settings table
+	$(BIN)/python -m fleawatch_schemas.generate
+	$(BIN)/python docs/settings_table.py README.md
+
+manifests: install ## Check the Dockerfile, the Compose file and k8s/, and run the image's build steps
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/pytest -q tests/unit/packaging $(ARGS)
+	deploy/rehearse-image.sh
+
+lock: install ## Resolve the dependencies anew; ARGS="--upgrade" or ARGS="-P aiohttp" to move them
+	requirements/lock.sh $(ARGS)
+
+check-lock: lock ## Fail when the locks are not what pyproject.toml asks for
+	git diff --exit-code --stat -- requirements
+
+faults: install ## The long fault runs (kill -9, broker loss, storms); minutes to an hour
+	$(BIN)/pytest tests/faults $(ARGS)
+
+bench: install ## The recorded benchmarks
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## Remove .venv and every cache
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
