@@ -19,25 +19,49 @@ def _alias(name: str, *others: str) -> AliasChoices:
 class Settings(BaseSettings):
     """Environment → settings. `load()` turns a bad value into a ConfigError that names the variable."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
 
-    bootstrap_servers: str = ""  # "": the embedded broker
+    # The text under each field is its line in README.md's table.
+    bootstrap_servers: str = ""
+    """Kafka servers, `host:port` separated by commas; empty: the broker on this machine"""
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$", max_length=64)] = "fleawatch."
+    """what every topic's name starts with"""
     partitions: Annotated[int, Field(ge=1, le=1024)] = 12
+    """partitions of each topic that is keyed by agent"""
     replication_factor: Annotated[int, Field(ge=1, le=9)] = 1
+    """copies of each partition, for topics that are created"""
 
     app_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "fleawatch-monitor"
+    """the workers' consumer group"""
     data_dir: Path = Path(".fleawatch")
+    """where the local broker and the workers keep files"""
     commit_interval_secs: Annotated[float, Field(ge=0.05, le=10)] = 1.0
-    liveness_floor_secs: Annotated[float, Field(ge=1)] = 90.0  # the shortest silence that counts as a stop
+    """how often state, outputs and offsets are made durable, in seconds"""
+    liveness_floor_secs: Annotated[float, Field(ge=1)] = 90.0
+    """the shortest silence that counts as a stopped agent, in seconds"""
     metrics_interval_secs: Annotated[float, Field(ge=0.1)] = 1.0
-    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0  # 0: no endpoint
+    """how often an agent's metrics are published, in seconds"""
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """port of `/metrics`, `/livez` and `/readyz`; 0: none"""
     metrics_host: str = "127.0.0.1"
+    """address that port listens on"""
 
-    telegram_token: SecretStr | None = Field(None, validation_alias=_alias("telegram_token", "TELEGRAM_TOKEN"))
+    telegram_token: SecretStr | None = Field(
+        None, validation_alias=_alias("telegram_token", "TELEGRAM_TOKEN")
+    )
+    """the bot's token"""
     telegram_chat_id: str = Field("", validation_alias=_alias("telegram_chat_id", "TELEGRAM_CHAT_ID"))
+    """the chat that alerts go to"""
     telegram_api_base: str = "https://api.telegram.org"
+    """the Bot API, for those who run their own"""
     slack_webhook: SecretStr | None = Field(None, validation_alias=_alias("slack_webhook", "SLACK_WEBHOOK"))
+    """the incoming webhook's address, which is a secret"""
 
     def topic(self, name: str) -> str:
         """The topic's name on the broker: prefix and short name."""
