@@ -1,0 +1,5 @@
+"""What a trading agent imports. Needs the base install only."""
+
+from fleawatch.kit.emitter import AsyncEmitter
+
+__all__ = ["AsyncEmitter"]
