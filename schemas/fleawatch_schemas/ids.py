@@ -13,12 +13,12 @@ def _digest(*parts: str | int) -> str:
 def alert_id(agent_id: str, rule: str, topic: str, epoch: int, seq: int) -> str:
     """The id of the alert that the event (topic, epoch, seq) of `agent_id` opened under `rule`.
 
-    The first 16 hex digits of SHA-256 over the compact JSON `[agent, rule, topic, epoch, seq]`, `topic` being the short
-    name without the prefix, so that a run under another prefix gives the same ids.
+    The first 16 hex digits of SHA-256 over the compact JSON `[agent, rule, topic, epoch, seq]`, `topic` being
+    the short name without the prefix, so that a run under another prefix gives the same ids.
     """
     return _digest(agent_id, rule, topic, epoch, seq)
 
 
 def anomaly_id(agent_id: str, detector: str, topic: str, epoch: int, seq: int) -> str:
-    """The id of what `detector` found in the event (topic, epoch, seq); made like `alert_id`, never equal to one."""
+    """The id of what `detector` found in the event (topic, epoch, seq); made like `alert_id`."""
     return _digest("anomaly", agent_id, detector, topic, epoch, seq)

@@ -1,6 +1,6 @@
 """Where a key lives: Kafka's default partitioner, so that a producer in any language agrees with us.
 
-Java's `BuiltInPartitioner`, aiokafka's `DefaultPartitioner` and librdkafka's `murmur2_random` give the same answer.
+Java's `BuiltInPartitioner`, aiokafka's `DefaultPartitioner` and librdkafka's `murmur2_random` agree with it.
 """
 
 from functools import lru_cache

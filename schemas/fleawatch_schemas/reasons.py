@@ -31,7 +31,7 @@ class Reason(StrEnum):
 
 
 class Rejected(ValueError):  # noqa: N818 -- a verdict on the input, not a failure of ours
-    """An input that cannot be used. `detail` is one line for a person: the field, its value, what was expected."""
+    """An input that cannot be used. `detail` is one line for a person: field, value, what was expected."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(f"{reason.value}: {detail}")

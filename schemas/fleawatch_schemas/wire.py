@@ -1,8 +1,8 @@
 """The contracts as msgspec structs, for the hot path: read and written without building a pydantic model.
 
-The pydantic models beside this file are the source; a property test holds the two equal. Structs are not tracked by the
-garbage collector (`gc=False`): none can be part of a cycle, and at hundreds of thousands of events a second the
-collector is otherwise the largest single cost.
+The pydantic models beside this file are the source; a property test holds that `codec`, which also checks the ids,
+accepts the same by the structs. They are not tracked by the garbage collector (`gc=False`): none can be part of a
+cycle, and at hundreds of thousands of events a second the collector is otherwise the largest single cost.
 """
 
 from typing import Annotated, Any, Literal
@@ -10,16 +10,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-MAX_MESSAGE_BYTES = 256 * 1024
-MAX_INT = 2**53 - 1
-"""The largest integer that every JSON implementation keeps exactly."""
-MAX_NUMBER = 1e15
-MIN_POSITIVE = 1e-12
-END_OF_TIME = 253_402_300_800.0
-"""1 January 10000, UTC: times are below it."""
+from fleawatch_schemas.bounds import END_OF_TIME, MAX_INT, MAX_NUMBER, MIN_POSITIVE
 
-# `\Z`, not `$`: Python's `$` would let a newline follow.
-AgentId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9.-][A-Za-z0-9_.-]{0,63}\Z")]
 Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
 Number = Annotated[float, Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
 Positive = Annotated[float, Meta(ge=MIN_POSITIVE, le=MAX_NUMBER)]
@@ -32,7 +24,7 @@ class Equity(Struct, frozen=True, gc=False, omit_defaults=True):
     """An equity snapshot. `net_deposits` is cumulative since the account began; None means no flow."""
 
     v: Literal[1]
-    agent_id: AgentId
+    agent_id: str
     epoch: Count
     seq: Count
     ts: Time
@@ -46,10 +38,10 @@ class Equity(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Trade(Struct, frozen=True, gc=False, omit_defaults=True):
-    """A closed round trip. `slippage` is per unit; received `funding` is positive, a rebate a negative fee."""
+    """A closed round trip. `slippage` is per unit; received `funding` is positive, a rebate negative."""
 
     v: Literal[1]
-    agent_id: AgentId
+    agent_id: str
     epoch: Count
     seq: Count
     ts: Time
@@ -77,7 +69,7 @@ class Health(Struct, frozen=True, gc=False, omit_defaults=True):
     """A heartbeat: the next one is due `interval_secs` later."""
 
     v: Literal[1]
-    agent_id: AgentId
+    agent_id: str
     epoch: Count
     seq: Count
     ts: Time
@@ -146,7 +138,7 @@ class Alert(Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Metrics(Struct, frozen=True, gc=False, kw_only=True):
-    """The latest figures of an agent over a window. A figure that is None is named in `undefined` with its reason."""
+    """The latest figures of an agent over a window. `undefined` says why a figure is None, by its name."""
 
     agent_id: str
     ts: float
