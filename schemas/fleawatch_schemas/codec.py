@@ -85,9 +85,8 @@ def decode_health(raw: bytes) -> wire.Health:
         return _slowly(raw, HealthEvent, wire.Health)
     if event.agent_id not in _good_ids and not _admit(event.agent_id):
         return _slowly(raw, HealthEvent, wire.Health)
-    members = 8 + _present(
-        event.errors_1h, event.last_error, event.last_action_ts, event.equity_interval_secs
-    )
+    optional = (event.errors_1h, event.last_error, event.last_action_ts, event.equity_interval_secs)
+    members = 12 - optional.count(None)
     if event.checks is not None:
         members += 1 + 2 * len(event.checks)
     if event.api_latency_ms is not None:
