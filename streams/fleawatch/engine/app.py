@@ -1,0 +1,156 @@
+"""A Faust app whose inputs come in batches and whose state is written behind, committed by the barrier."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Iterable
+from typing import Any, cast
+
+import faust
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from faust.types import TP
+
+from fleawatch.engine.barrier import CommitBarrier
+from fleawatch.engine.fence import Fence
+from fleawatch.engine.outbox import Outbox, Outgoing
+from fleawatch.engine.restore import read_changelog
+from fleawatch.engine.table import State, WriteBehindTable
+from fleawatch.engine.transport import Batch, BatchConsumer, BatchTransport
+
+log = logging.getLogger(__name__)
+
+SESSION_TIMEOUT_SECS = 6.0  # Faust's default is 60: for so long a dead worker's partitions would stand still
+HEARTBEAT_SECS = 1.5
+BATCHES_BUFFERED = 8  # per stream; it counts batches, not events
+PRODUCER_BATCH_BYTES = 512 * 1024
+
+
+class BatchApp(faust.App):
+    """`batch_table` ties an input topic to the table that its events change; `batches` is what an agent iterates."""
+
+    def __init__(self, app_id: str, *, bootstrap_servers: str, commit_interval: float, data_dir: str, **options: Any) -> None:
+        super().__init__(
+            app_id,
+            broker=f"kafka://{bootstrap_servers.replace(',', ';')}",
+            store="memory://",
+            datadir=data_dir,
+            env_prefix="FLEAWATCH_FAUST_",  # or BROKER_URL, APP_VERSION and others of the environment would count
+            processing_guarantee="at_least_once",  # exactly_once has open bugs; the barrier gives exactly-once effect
+            topic_allow_declare=False,  # we create topics explicitly, with their settings
+            topic_disable_leader=True,
+            consumer_auto_offset_reset="earliest",
+            broker_session_timeout=SESSION_TIMEOUT_SECS,
+            broker_heartbeat_interval=HEARTBEAT_SECS,
+            broker_commit_interval=commit_interval,
+            broker_max_poll_interval=3600.0,  # aiokafka leaves the group when nobody polls: a worker without partitions does not
+            table_standby_replicas=0,
+            stream_buffer_maxsize=BATCHES_BUFFERED,
+            stream_wait_empty=True,  # our consumer runs the last barrier there
+            stream_recovery_delay=0.0,
+            producer_max_batch_size=PRODUCER_BATCH_BYTES,
+            producer_max_request_size=4 * 1024 * 1024,
+            web_enabled=False,  # it answers OK whatever happens, and serves tables to anybody
+            **options,
+        )
+        self.transport = BatchTransport(self.conf.broker_consumer, self)
+        self.producer_transport = BatchTransport(self.conf.broker_producer, self)
+        self.bootstrap_servers = bootstrap_servers
+        self.fence = Fence(SESSION_TIMEOUT_SECS)
+        self.barrier = CommitBarrier(self)
+        self.outbox = Outbox(self._produce, self.crash)
+        self._tables_of: dict[str, WriteBehindTable] = {}
+        self.task(self.outbox.pump)
+
+    # -- composition
+
+    def batch_table(self, name: str, source_topic: str, state_type: type[State], partitions: int) -> WriteBehindTable:
+        """The table of the states that records of `source_topic` change; its changelog is `<app id>-<name>-changelog`."""
+        table = WriteBehindTable(
+            self, name=name, source_topic=source_topic, state_type=state_type, partitions=partitions
+        )
+        self._tables_of[source_topic] = table
+        return cast(WriteBehindTable, self.tables.add(table))
+
+    @property
+    def batch_topics(self) -> Iterable[str]:
+        return self._tables_of.keys()
+
+    def table_of(self, source_topic: str) -> WriteBehindTable:
+        return self._tables_of[source_topic]
+
+    # -- the data path
+
+    async def batches(self, stream: Any) -> AsyncIterator[tuple[TP, list[ConsumerRecord]]]:
+        """(partition, records to apply), in order, none twice. The agent ends each with `applied`, without awaiting between."""
+        async for event in stream.events():
+            batch: Batch = event.value
+            tp: TP = event.message.tp
+            if records := await self.batch_consumer.admit(tp, batch):
+                yield tp, records
+                await self.outbox.room()
+
+    def applied(self, tp: TP, records: list[ConsumerRecord], outputs: list[Outgoing]) -> None:
+        """`records` are in the state now, and these are their outputs."""
+        self.outbox.put(tp, outputs)
+        self.batch_consumer.cursors.advance(tp, records[-1].offset + 1)
+
+    def owned(self, source_topic: str) -> list[TP]:
+        """Partitions of `source_topic` whose state is in memory and whose stream is running."""
+        if self.rebalancing or not self.batch_consumer.flow_active:
+            return []
+        table = self._tables_of[source_topic]
+        return [
+            tp for tp in self.batch_consumer.cursors.positions() if tp.topic == source_topic and table.holds(tp.partition)
+        ]
+
+    # -- recovery
+
+    async def restore(self, table: WriteBehindTable, active_tps: set[TP]) -> None:
+        """Read what is ours and not in memory. A state that cannot be read stops the worker."""
+        generation = self.consumer_generation_id
+        missing = table.missing(active_tps)
+        if not missing:
+            return
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap_servers, enable_auto_commit=False)
+        try:
+            await consumer.start()
+            try:
+                loaded = await read_changelog(
+                    consumer,
+                    table.changelog_topic_name,
+                    missing,
+                    table.state_type,
+                    lambda: self.consumer_generation_id == generation and not self.should_stop,
+                )
+            finally:
+                await consumer.stop()
+        except Exception as exc:
+            log.error("%s: recovery failed: %s", table.name, exc)
+            await self.crash(exc)
+            await asyncio.Event().wait()  # Faust would go on without the state: it must not
+            raise
+        if loaded is not None and self.consumer_generation_id == generation:
+            for partition, states in loaded.items():
+                table.load(partition, states)
+
+    # -- what the pieces use
+
+    @property
+    def batch_consumer(self) -> BatchConsumer:
+        return cast(BatchConsumer, self.consumer)
+
+    @property
+    def kafka_producer(self) -> AIOKafkaProducer:
+        """The aiokafka producer below Faust's: its futures end with the broker's acknowledgement."""
+        return self.producer._ensure_producer()
+
+    async def _produce(self, output: Outgoing) -> Awaitable[Any]:
+        ack: Awaitable[Any] = await self.kafka_producer.send(
+            output.topic, output.value, key=output.key, headers=list(output.headers)
+        )
+        return ack
+
+    def on_barrier(self, written: int) -> None:
+        """A barrier passed, `written` bytes of state are in the changelogs."""
+
+    def on_barrier_failed(self) -> None:
+        """A barrier failed."""

@@ -1,0 +1,144 @@
+"""A table whose state is written behind: at most once per key and commit, by the commit barrier.
+
+Assignment and changelog topic are Faust's. Memory is kept per partition, so that losing a partition is dropping a dict.
+A changelog value is an envelope (who wrote it, up to which source offset) and the state's own bytes.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, Self
+
+import faust
+from faust.types import TP
+
+from fleawatch.errors import StateUnreadable
+
+ENVELOPE = struct.Struct("<BIq")  # version, generation of the writer, source offset
+ENVELOPE_VERSION = 1
+REWRITE_SECS = 1500.0  # every live key anew within 25 minutes: compaction may not leave a zombie's record as the last
+
+
+class State(Protocol):
+    """What a table holds: the value knows the last source offset that it reflects, and its own layout."""
+
+    offset: int
+
+    def pack(self) -> bytes: ...
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Self: ...
+
+
+class WriteBehindTable(faust.Table):
+    """State per partition and key. Agents change it in place and mark the key dirty, in one step without awaiting."""
+
+    state_type: type[State]
+
+    def __init__(self, app: faust.App, *, name: str, source_topic: str, state_type: type[State], **kwargs: Any) -> None:
+        super().__init__(app, name=name, key_type=bytes, value_type=bytes, **kwargs)
+        self.source_topic = source_topic
+        self.state_type = state_type
+        self._states: dict[int, dict[bytes, State]] = {}
+        self._dirty: dict[int, set[bytes]] = {}
+        self._sweeps: dict[int, Iterator[bytes]] = {}
+        self._generation = 0  # of the last assignment that this table saw
+
+    # -- what agents use
+
+    def states(self, partition: int) -> dict[bytes, Any]:
+        """The partition's states by key; KeyError when it is not ours, or not read back yet."""
+        return self._states[partition]
+
+    def dirty(self, partition: int) -> set[bytes]:
+        """Keys to write at the next barrier; agents add to it."""
+        return self._dirty.setdefault(partition, set())
+
+    def __getitem__(self, key: bytes) -> Any:
+        return self.states(self._current_partition())[key]
+
+    def __setitem__(self, key: bytes, value: Any) -> None:
+        partition = self._current_partition()
+        self.states(partition)[key] = value
+        self.dirty(partition).add(key)
+
+    def _current_partition(self) -> int:
+        event = faust.current_event()
+        if event is None:
+            raise LookupError("outside of a stream a table needs a partition: use states(partition) and dirty(partition)")
+        return event.message.partition
+
+    # -- what the barrier uses
+
+    def take(self, partition: int, generation: int) -> list[tuple[bytes, bytes]]:
+        """The packed values of the dirty keys, now. What changes while they are sent is dirty again."""
+        states = self.states(partition)
+        keys = self._dirty.pop(partition, set())
+        return [(key, seal(generation, states[key])) for key in keys if key in states]
+
+    def put_back(self, partition: int, keys: Iterable[bytes]) -> None:
+        """These could not be written."""
+        self.dirty(partition).update(keys)
+
+    def sweep(self, partition: int, elapsed: float) -> None:
+        """Mark the share of all keys that is due after `elapsed` seconds, round and round."""
+        states = self.states(partition)
+        for _ in range(min(len(states), int(len(states) * elapsed / REWRITE_SECS) + 1)):
+            key = next(self._sweeps.get(partition, iter(())), None)
+            if key is None:
+                self._sweeps[partition] = iter(list(states))
+            else:
+                self.dirty(partition).add(key)
+
+    # -- assignment and recovery
+
+    def partitions_of(self, tps: Iterable[TP]) -> set[int]:
+        changelog = self.changelog_topic.get_topic_name()
+        return {tp.partition for tp in tps if tp.topic == changelog}
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Drop state and dirty keys of what we no longer own. What we keep is only ours if no generation passed without us."""
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+        kept = self.partitions_of(assigned) - self.partitions_of(newly_assigned)
+        if generation_id != self._generation + 1:
+            kept = set()
+        self._generation = generation_id
+        for held in (self._states, self._dirty, self._sweeps):
+            for partition in held.keys() - kept:
+                del held[partition]
+
+    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
+        await self.app.restore(self, active_tps)
+        await super().on_recovery_completed(active_tps, standby_tps)
+
+    def holds(self, partition: int) -> bool:
+        return partition in self._states
+
+    def missing(self, active_tps: Iterable[TP]) -> set[int]:
+        """Partitions that are ours and not in memory."""
+        return self.partitions_of(active_tps) - self._states.keys()
+
+    def load(self, partition: int, states: dict[bytes, State]) -> None:
+        """Take over a partition that was read in full."""
+        self._states[partition] = states
+
+
+def seal(generation: int, state: State) -> bytes:
+    return ENVELOPE.pack(ENVELOPE_VERSION, generation, state.offset) + state.pack()
+
+
+def open_envelope(value: bytes) -> tuple[tuple[int, int], bytes]:
+    """((generation, offset), body): the highest pair of a key is its state.
+
+    Raises:
+        StateUnreadable: the envelope is of a version that we do not know, or cut short.
+    """
+    if len(value) < ENVELOPE.size or value[0] != ENVELOPE_VERSION:
+        version = value[0] if value else "none"
+        raise StateUnreadable(
+            f"changelog envelope of version {version}, {len(value)} bytes: expected version {ENVELOPE_VERSION}",
+            hint="was the changelog written by a newer release? Run that release, or reset the app's state",
+        )
+    _, generation, offset = ENVELOPE.unpack_from(value)
+    return (generation, offset), value[ENVELOPE.size :]

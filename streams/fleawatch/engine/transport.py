@@ -1,0 +1,235 @@
+"""Faust's Kafka transport, with one message per (partition, fetch) for the input topics.
+
+Faust spends four asyncio tasks and several wrapper objects on each message; here a message is all that a fetch brought for a
+partition, and the agent applies it in one go. What is applied and committed goes by our cursors (`engine.cursor`), not by
+Faust's acknowledgements: its compiled stream marks those itself, and batches from before a seek can sit in a stream's
+queue after it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from aiokafka import ConsumerRecord
+from aiokafka.errors import IllegalStateError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, Message
+
+from fleawatch.engine.cursor import Cursors, Delivery, Verdict
+from fleawatch.errors import FleawatchError
+
+if TYPE_CHECKING:
+    from fleawatch.engine.app import BatchApp
+
+
+class Batch(NamedTuple):
+    """All that one fetch brought for one partition, oldest first: never empty."""
+
+    records: list[ConsumerRecord]
+    delivery: Delivery
+
+
+class LogTruncated(FleawatchError):
+    """The committed offset lies beyond the end of the log: the topic was made anew under a group that knew the old one."""
+
+
+class BatchThread(driver.AIOKafkaConsumerThread):
+    """The thread that owns the aiokafka consumer."""
+
+    app: "BatchApp"
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        coordinator = self._ensure_consumer()._coordinator
+        heartbeat = coordinator._do_heartbeat
+        fence = self.app.fence
+
+        async def confirmed_heartbeat() -> bool:
+            sent = fence.now()
+            ok: bool = await heartbeat()
+            if ok:
+                fence.confirm(sent)
+            return ok
+
+        coordinator._do_heartbeat = confirmed_heartbeat
+
+    async def seek_inputs(self, wanted: Mapping[TP, int] | None) -> dict[TP, int]:
+        """Seek every input partition to `wanted`, or else to its committed offset, or else to the start of its log."""
+        consumer = self._ensure_consumer()
+        owned = consumer.assignment()
+        consumer.pause(*[tp for tp in owned if tp.topic in self.app.tables.changelog_topics])  # we read those ourselves
+        tps = [driver.ensure_aiokafka_TP(tp) for tp in owned if tp.topic in self.app.batch_topics]
+        if wanted is None:
+            committed = dict(zip(tps, await asyncio.gather(*[consumer.committed(tp) for tp in tps]), strict=True))
+            starts, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+            for tp, offset in committed.items():
+                if offset is not None and offset > ends[tp]:
+                    raise LogTruncated(
+                        f"{tp.topic}[{tp.partition}]: committed offset {offset} is beyond the log's end {ends[tp]}",
+                        hint="the topic was deleted and made anew: use another app id, or reset the group and its changelogs",
+                    )
+            wanted = {TP(*tp): starts[tp] if (at := committed[tp]) is None else at for tp in tps}
+        positions = {tp: offset for tp, offset in wanted.items() if driver.ensure_aiokafka_TP(tp) in owned}
+        for tp, offset in positions.items():
+            consumer.seek(driver.ensure_aiokafka_TP(tp), offset)
+        return positions
+
+    def fetch_state(self, tp: TP) -> tuple[int, float] | None:
+        """(end of the log, time of the last good fetch answer in seconds since the epoch), once there was one."""
+        subscription = self._ensure_consumer()._subscription.subscription
+        assignment = subscription.assignment if subscription is not None else None
+        key = driver.ensure_aiokafka_TP(tp)
+        if assignment is None or key not in assignment.tps:
+            return None
+        state = assignment.state_value(key)
+        if state.highwater is None or state.timestamp is None:
+            return None
+        return state.highwater, state.timestamp / 1000
+
+
+class BatchConsumer(driver.Consumer):
+    """Yields batches, admits what continues the cursor, commits what the barrier has made durable."""
+
+    app: "BatchApp"
+    _thread: BatchThread
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.cursors = Cursors()
+        self._commit_lock = asyncio.Lock()
+
+    def _new_consumer_thread(self) -> BatchThread:
+        return BatchThread(self, loop=self.loop, beacon=self.beacon)
+
+    # -- assignment and seeking
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        self.cursors.begin({})
+        self.app.fence.confirm()
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def perform_seek(self) -> None:
+        """Start over at the committed offsets. Recovery ends with it."""
+        self.cursors.begin({})  # what is being fetched right now is of another incarnation than what follows
+        try:
+            positions = await self._seek_inputs(None)
+        except LogTruncated as exc:
+            await self.crash(exc)
+            raise
+        self._committed_offset.update(cast("dict[TP, int | None]", positions))
+
+    async def rewind(self) -> None:
+        """Fetch again from the cursors: something was dropped between a fetch and an agent."""
+        positions = self.cursors.positions()
+        self.cursors.begin({})
+        await self._seek_inputs(positions)
+
+    async def _seek_inputs(self, wanted: Mapping[TP, int] | None) -> dict[TP, int]:
+        incarnation = self.cursors.incarnation
+        try:
+            positions: dict[TP, int] = await self._thread.call_thread(self._thread.seek_inputs, wanted)
+        except IllegalStateError:  # a rebalance took the partitions meanwhile: its own seek is under way
+            return {}
+        if incarnation == self.cursors.incarnation:
+            self._read_offset.update(dict.fromkeys(positions))
+            self.cursors.begin(positions)
+        return positions
+
+    # -- fetching
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+        incarnation = self.cursors.incarnation
+        records, _ = await self._wait_next_records(timeout)
+        if not records or self.should_stop or not self.flow_active:
+            return  # a flow that was stopped is resumed with a seek
+        if incarnation != self.cursors.incarnation:
+            await self.rewind()  # fetched before or after that seek? Fetch again
+            return
+        deliveries = [
+            (tp, Batch(batch, self.cursors.fetched(tp, batch[-1].offset + 1))) for tp, batch in records.items() if batch
+        ]
+        for tp, batch in deliveries:
+            if not self.flow_active or incarnation != self.cursors.incarnation:
+                return
+            if tp.topic in self.app.batch_topics:
+                yield tp, self._batch_message(tp, batch)
+            else:
+                for record in batch.records:
+                    yield tp, self._to_message(tp, record)
+
+    def _batch_message(self, tp: TP, batch: Batch) -> Message:
+        message = self._to_message(tp, batch.records[-1])
+        message.key, message.value = None, batch
+        self._read_offset[tp] = message.offset - 1  # so that Faust sees no gap
+        return message
+
+    # -- applying
+
+    async def admit(self, tp: TP, batch: Batch) -> list[ConsumerRecord]:
+        """The records of `batch` to apply now: none of a stale batch, none twice. A hole is fetched again."""
+        records = batch.records
+        match self.cursors.judge(tp, batch.delivery, records[0].offset):
+            case Verdict.APPLY:
+                cursor = self.cursors.get(tp)
+                if cursor is not None and records[0].offset < cursor:
+                    return [record for record in records if record.offset >= cursor]
+                return records
+            case Verdict.HOLE:
+                self.log.warning("%s[%s]: hole at %s, fetching again", tp.topic, tp.partition, self.cursors.get(tp))
+                await self.rewind()
+        return []
+
+    # -- committing
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002 Faust's
+        """Called by Faust's commit timer: a barrier, unless the last one wrote so much that the next has to wait."""
+        return await self._barrier(forced=False)
+
+    async def wait_empty(self) -> None:
+        """Called by Faust before partitions are revoked and before the worker stops: the last barrier."""
+        await self._barrier(forced=True)
+
+    async def _barrier(self, *, forced: bool) -> bool:
+        async with self._commit_lock:
+            return await self.app.barrier.run(forced=forced)
+
+    async def commit_offsets(self, offsets: dict[TP, int]) -> bool:
+        """Commit exactly these, of the partitions that are still ours."""
+        owned = self.assignment()
+        offsets = {tp: offset for tp, offset in offsets.items() if tp in owned}
+        if not offsets or not await self._commit(offsets):
+            return False
+        self._committed_offset.update(cast("dict[TP, int | None]", offsets))
+        self.app.monitor.on_tp_commit(offsets)
+        return True
+
+    def committed(self, tp: TP) -> int | None:
+        return self._committed_offset[tp]
+
+    async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
+        """Changelogs look empty to Faust's own recovery: ours reads them (`engine.restore`)."""
+        return dict.fromkeys(partitions, 0)
+
+    # -- progress
+
+    def progress(self, tp: TP) -> tuple[int, int, float] | None:
+        """(cursor, end of the log, time of the last good fetch answer), or None when the partition is not being read."""
+        cursor = self.cursors.get(tp)
+        state = self._thread.fetch_state(tp)
+        if cursor is None or state is None or not self.flow_active:
+            return None
+        return cursor, *state
+
+
+class BatchProducer(driver.Producer):
+    """Idempotent and acknowledged by all replicas, whatever the settings say: the barrier depends on it."""
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {"acks": "all", "enable_idempotence": True}
+
+
+class BatchTransport(driver.Transport):
+    Consumer = BatchConsumer
+    Producer = BatchProducer
+
+

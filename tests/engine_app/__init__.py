@@ -1,0 +1,1 @@
+"""A minimal application of the engine, for its own tests: it knows nothing of trading."""

@@ -1,0 +1,75 @@
+"""Worker processes under test: started, killed, started again; all ended at the end."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+TESTS = Path(__file__).resolve().parents[1]
+
+
+class Fleet:
+    """`size` workers of one command; their output goes to files below `log_dir`."""
+
+    def __init__(self, command: Sequence[str], size: int, log_dir: Path, env: dict[str, str] | None = None) -> None:
+        self._command = list(command)
+        self._env = {**os.environ, "PYTHONPATH": str(TESTS), **(env or {})}
+        self._log_dir = log_dir
+        self._starts = 0
+        self.workers = [self._start(index) for index in range(size)]
+
+    def _start(self, index: int) -> "subprocess.Popen[bytes]":
+        self._starts += 1
+        command = [part.replace("{worker}", str(index)) for part in self._command]
+        with (self._log_dir / f"worker-{index}-{self._starts}.log").open("wb") as log:
+            return subprocess.Popen(command, env=self._env, stdout=log, stderr=subprocess.STDOUT)
+
+    def kill(self, index: int) -> None:
+        """SIGKILL and start anew."""
+        self.workers[index].kill()
+        self.workers[index].wait()
+        self.workers[index] = self._start(index)
+
+    def kill_at_random(self, times: int, rng: random.Random, pause: Callable[[], float]) -> None:
+        for _ in range(times):
+            time.sleep(pause())
+            self.kill(rng.randrange(len(self.workers)))
+
+    def stop(self, seconds: float = 30.0) -> list[int]:
+        """SIGTERM, and the exit codes; SIGKILL for whoever does not leave."""
+        for worker in self.workers:
+            worker.send_signal(signal.SIGTERM)
+        codes = []
+        for worker in self.workers:
+            try:
+                codes.append(worker.wait(seconds))
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                codes.append(worker.wait())
+        return codes
+
+    def logs(self, lines: int = 40) -> str:
+        parts = []
+        for path in sorted(self._log_dir.glob("worker-*.log")):
+            parts.append(f"--- {path.name}")
+            parts += path.read_text(errors="replace").splitlines()[-lines:]
+        return "\n".join(parts)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        for worker in self.workers:
+            if worker.poll() is None:
+                worker.kill()
+                worker.wait()
+
+
+def python(*args: str) -> list[str]:
+    return [sys.executable, *args]
