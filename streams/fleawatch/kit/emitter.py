@@ -51,16 +51,16 @@ class AsyncEmitter:
         if not self._settings.bootstrap_servers:
             raise ConfigError("FLEAWATCH_BOOTSTRAP_SERVERS is not set", hint="host:port of a Kafka broker")
         self._encode_health("ok")  # refuse a bad id before anything is opened
-        producer = AIOKafkaProducer(  # type: ignore[no-untyped-call]  # aiokafka ships no types
+        producer = AIOKafkaProducer(
             bootstrap_servers=self._settings.bootstrap_servers,
             client_id=self.agent_id,
             enable_idempotence=True,
             acks="all",
         )
         try:
-            await producer.start()  # type: ignore[no-untyped-call]  # as above
+            await producer.start()
         except KafkaError as exc:
-            await producer.stop()  # type: ignore[no-untyped-call]  # as above
+            await producer.stop()
             raise BrokerUnavailable(f"no broker answers at {self._settings.bootstrap_servers}") from exc
         self._producer = producer
         await self.health()
@@ -79,7 +79,7 @@ class AsyncEmitter:
             except BrokerUnavailable:
                 log.warning("could not say that %s is stopping: no broker", self.agent_id)
             finally:
-                await self._producer.stop()  # type: ignore[no-untyped-call]  # as above
+                await self._producer.stop()
                 self._producer = None
 
     async def equity(
@@ -200,9 +200,7 @@ class AsyncEmitter:
             raise RuntimeError("the emitter is not started: use it as `async with AsyncEmitter(...)`")
         self._seq[topic] += 1
         try:
-            await self._producer.send_and_wait(  # type: ignore[no-untyped-call]  # as above
-                self._settings.topic(topic), raw, key=self.agent_id.encode()
-            )
+            await self._producer.send_and_wait(self._settings.topic(topic), raw, key=self.agent_id.encode())
         except KafkaError as exc:
             raise BrokerUnavailable(f"an event for {topic} was not acknowledged: {exc}") from exc
 
