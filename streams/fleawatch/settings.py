@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     """the Bot API, for those who run their own"""
     slack_webhook: SecretStr | None = Field(None, validation_alias=_alias("slack_webhook", "SLACK_WEBHOOK"))
     """the incoming webhook's address, which is a secret"""
+    allow_private_receivers: bool = False
+    """let notifiers call addresses in private and link-local networks"""
 
     def topic(self, name: str) -> str:
         """The topic's name on the broker: prefix and short name."""

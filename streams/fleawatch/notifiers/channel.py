@@ -1,0 +1,32 @@
+"""What a channel is: four siblings-to-be with one anatomy. The worker knows nothing else of them."""
+
+from typing import Protocol
+
+from fleawatch.notifiers.pace import Pace
+from fleawatch.notifiers.retry import Attempt, Part
+from fleawatch_schemas.wire import Alert
+
+# Who is told what. INFO is logged only: it belongs to a terminal or a log store, never to a phone.
+TIERS: dict[str, frozenset[str]] = {
+    "log": frozenset({"INFO", "WARN", "CRITICAL"}),
+    "telegram": frozenset({"WARN", "CRITICAL"}),
+    "slack": frozenset({"CRITICAL"}),
+}
+
+
+class Channel(Protocol):
+    """`send` never raises for what a receiver does; it says what came of it."""
+
+    @property
+    def name(self) -> str:
+        """A key of TIERS."""
+
+    @property
+    def pace(self) -> Pace:
+        """One for each chat."""
+
+    def render(self, alert: Alert) -> list[Part]:
+        """At least one part; none longer than the channel takes."""
+
+    async def send(self, part: Part, plain: bool) -> Attempt:  # noqa: FBT001 positional, so that deliver can call any
+        """One attempt; `plain` asks for the part without markup."""

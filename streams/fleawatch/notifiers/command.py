@@ -1,0 +1,103 @@
+"""`fleawatch notify CHANNEL`: settings → channel and consumer → worker, and a clean end on SIGTERM."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
+
+import click
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry, start_http_server
+from pydantic import SecretStr
+
+from fleawatch.errors import BrokerUnavailable, ConfigError
+from fleawatch.notifiers.channel import Channel
+from fleawatch.notifiers.log import Log
+from fleawatch.notifiers.post import Http
+from fleawatch.notifiers.redact import Redactor, log_safely
+from fleawatch.notifiers.slack import Slack
+from fleawatch.notifiers.telegram import Telegram
+from fleawatch.notifiers.timing import Timing
+from fleawatch.notifiers.worker import Worker
+from fleawatch.settings import Settings
+from fleawatch.telemetry import Telemetry
+
+CHANNELS: dict[str, Callable[[Settings, Http], Channel]] = {
+    "log": Log.from_settings,
+    "slack": Slack.from_settings,
+    "telegram": Telegram.from_settings,
+}
+FINISH_SECS = (
+    7.0  # for the call on its way; with LEAVE_SECS below the 10 s that supervisors wait before SIGKILL
+)
+LEAVE_SECS = 2.0
+# Only the client looks at it: a message may be retried for hours while the heartbeats hold the membership. Every wait
+# of the worker has a deadline or is a receiver's own, so a poll that is long in coming is not a hung process.
+_NO_POLL_DEADLINE_MS = 2**31 - 1
+
+
+@click.command()
+@click.argument("channel", type=click.Choice(sorted(CHANNELS)))
+def notify(channel: str) -> None:
+    """Deliver alerts to CHANNEL: WARN and CRITICAL to telegram, CRITICAL to slack, everything to log."""
+    settings = Settings.load()
+    secrets = (settings.telegram_token, settings.slack_webhook)
+    log_safely(Redactor(secret.get_secret_value() for secret in secrets if isinstance(secret, SecretStr)))
+    telemetry = Telemetry(CollectorRegistry())
+    if settings.metrics_port:
+        start_http_server(settings.metrics_port, settings.metrics_host, registry=telemetry.registry)
+    asyncio.run(serve(channel, settings, telemetry))
+
+
+async def serve(name: str, settings: Settings, telemetry: Telemetry) -> None:
+    """Run one channel until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError: something that the channel needs is missing.
+        BrokerUnavailable: Kafka cannot be reached, or refused us for good.
+    """
+    if not settings.bootstrap_servers:
+        raise ConfigError(
+            "FLEAWATCH_BOOTSTRAP_SERVERS is not set", hint="`fleawatch broker start` prints one"
+        )
+    async with Http(allow_private=settings.allow_private_receivers) as http:
+        channel = CHANNELS[name](settings, http)
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=settings.bootstrap_servers,
+            group_id=f"{settings.app_id}-notify-{name}",
+            client_id=f"{settings.app_id}-notify-{name}",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            max_poll_interval_ms=_NO_POLL_DEADLINE_MS,
+            rebalance_timeout_ms=30_000,  # a call on its way may finish: see worker.RELEASE_SECS
+            metadata_max_age_ms=10_000,  # the topic may be created after us
+        )
+        try:
+            await consumer.start()
+            await _run(Worker(channel, consumer, settings.topic("alerts"), telemetry, Timing()))
+        except KafkaError as error:
+            raise BrokerUnavailable(
+                f"Kafka at {settings.bootstrap_servers}: {type(error).__name__}",
+                hint="is the broker running?",
+            ) from error
+        finally:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(consumer.stop(), LEAVE_SECS)
+
+
+async def _run(worker: Worker) -> None:
+    loop = asyncio.get_running_loop()
+    running = asyncio.create_task(worker.run())
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    stopping = asyncio.create_task(stopped.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    worker.stop()
+    done, _ = await asyncio.wait({running}, timeout=FINISH_SECS)
+    if done:
+        running.result()
+    else:
+        running.cancel()  # the outcome is not known, so nothing is committed: it will be repeated

@@ -1,0 +1,91 @@
+"""One HTTP call to a receiver, with everything bounded: time, answer, redirects. What goes wrong is told without the
+URL, which is a secret of its own (Telegram's holds the token, Slack's *is* the key).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import orjson
+
+from fleawatch.errors import DeliveryFailed
+from fleawatch.notifiers.addresses import GuardedResolver
+
+ANSWER_LIMIT_BYTES = 64 * 1024  # both receivers answer in under 2 KB: a longer one is not theirs
+DEADLINE_SECS = 10.0  # connection, request and answer together, so that a trickling answer ends too
+
+
+class NoAnswer(DeliveryFailed):
+    """The receiver was not reached, or its answer cannot be believed. It may have the message all the same."""
+
+    retryable = True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Body of at most ANSWER_LIMIT_BYTES, as sent (never decompressed). Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Http:
+    """The notifier's HTTP client. Use as a context manager."""
+
+    def __init__(self, *, allow_private: bool, deadline_secs: float = DEADLINE_SECS) -> None:
+        self._allow_private = allow_private
+        self._deadline = aiohttp.ClientTimeout(total=deadline_secs)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                resolver=GuardedResolver(allow_private=self._allow_private), limit=4
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,  # a small gzip body can be a large one
+            headers={"Accept-Encoding": "identity", "User-Agent": "fleawatch"},
+            timeout=self._deadline,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def post(self, url: str, payload: Mapping[str, object]) -> Answer:
+        """POST JSON.
+
+        Raises:
+            NoAnswer: says what happened by the name of the failure alone, never by its text.
+        """
+        if self._session is None:
+            raise RuntimeError("Http is used as a context manager")
+        try:
+            async with self._session.post(
+                url,
+                data=orjson.dumps(payload),
+                headers={"Content-Type": "application/json"},
+                allow_redirects=False,
+            ) as response:
+                body = await _read(response.content)
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(response.status, headers, body)
+        except TimeoutError:
+            raise NoAnswer(f"no full answer within {self._deadline.total:g} s") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise NoAnswer(type(error).__name__) from None
+
+
+async def _read(content: aiohttp.StreamReader) -> bytes:
+    body = bytearray()
+    async for chunk in content.iter_any():
+        body += chunk
+        if len(body) > ANSWER_LIMIT_BYTES:
+            raise NoAnswer(f"an answer of more than {ANSWER_LIMIT_BYTES // 1024} KiB")
+    return bytes(body)

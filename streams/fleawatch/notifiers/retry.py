@@ -1,0 +1,107 @@
+"""What an attempt to deliver can come to, and what follows from each.
+
+The set is closed: a channel must say one of these, the worker acts on nothing else, and the names are metric labels.
+
+    delivered    the receiver has it                                  → commit
+    refused      it never will, by the receiver's own word            → recorded loudly, commit
+    retry_after  not now, and it says when                            → wait at least that long, again
+    retry        no answer, or none that can be believed              → jittered exponential backoff, again
+    unparsed     it does not understand the markup                    → once more as plain text, else refused
+    migrated     the chat has another id, which the channel has kept  → again at once, then with backoff
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from math import isfinite
+
+from fleawatch.notifiers.pace import Pace
+from fleawatch.notifiers.timing import Timing
+
+FIRST_BACKOFF_SECS = 1.0
+LONGEST_BACKOFF_SECS = 60.0
+UNSAID_WAIT_SECS = 5.0  # for a "retry after" that is missing or makes no sense
+
+
+class Outcome(StrEnum):
+    """The first six are a receiver's; the last three end an alert before any attempt."""
+
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    RETRY_AFTER = "retry_after"
+    RETRY = "retry"
+    UNPARSED = "unparsed"
+    MIGRATED = "migrated"
+    OTHER_TIER = "other_tier"  # this channel does not carry the severity
+    REPEATED = "repeated"  # seen before: a re-publication, or a replay after a crash
+    UNREADABLE = "unreadable"  # not an alert of our contract
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """`wait` (seconds) belongs to retry_after alone; `detail` is clean, short and free of secrets."""
+
+    outcome: Outcome
+    detail: str = ""
+    wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One call's worth of text: with the channel's markup, and the same without any."""
+
+    rich: str
+    plain: str
+
+
+def told_wait(value: object) -> float:
+    """Seconds that a receiver asked for; what is missing, not a number or not positive counts as 5 s."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return UNSAID_WAIT_SECS
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return UNSAID_WAIT_SECS
+    return seconds if isfinite(seconds) and seconds > 0 else UNSAID_WAIT_SECS
+
+
+def backoff(failures: int, dice: Callable[[], float]) -> float:
+    """Seconds before the next attempt: doubles from 1 s to 60 s, the upper half of it random."""
+    ceiling = min(LONGEST_BACKOFF_SECS, FIRST_BACKOFF_SECS * 2.0 ** min(failures, 10))
+    return ceiling * (0.5 + dice() / 2)
+
+
+async def deliver(
+    send: Callable[[Part, bool], Awaitable[Attempt]],
+    part: Part,
+    pace: Pace,
+    timing: Timing,
+    on_failure: Callable[[Attempt], None],
+) -> Attempt:
+    """Send one part until it is delivered or refused, however long that takes.
+
+    `send(part, plain)` must not raise for anything that a receiver does. `timing.sleep` may raise to abandon the
+    delivery; nothing else ends it early. `on_failure` sees every attempt that will be followed by another.
+    """
+    plain = migrated = False
+    failures = 0
+    while True:
+        await pace.turn(timing)
+        attempt = await send(part, plain)
+        pace.called(timing.now())
+        match attempt.outcome:
+            case Outcome.RETRY_AFTER:
+                wait = attempt.wait
+            case Outcome.UNPARSED if not plain:
+                plain, wait = True, 0.0
+            case Outcome.UNPARSED:
+                return Attempt(Outcome.REFUSED, attempt.detail)
+            case Outcome.MIGRATED if not migrated:
+                migrated, wait = True, 0.0
+            case Outcome.RETRY | Outcome.MIGRATED:
+                wait = backoff(failures, timing.dice)
+                failures += 1
+            case _:
+                return attempt
+        on_failure(attempt)
+        await timing.sleep(wait)
