@@ -41,7 +41,7 @@ generate: install ## Write the generated files anew: JSON Schemas, AsyncAPI, the
 manifests: install ## Check the Dockerfile, the Compose file and k8s/, and run the image's build steps
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/pytest -q tests/unit/packaging $(ARGS)
-	deploy/rehearse-image.sh
+	$(BIN)/python deploy/rehearse_image.py
 
 lock: install ## Resolve the dependencies anew; ARGS="--upgrade" or ARGS="-P aiohttp" to move them
 	requirements/lock.sh $(ARGS)
