@@ -1,0 +1,121 @@
+"""What is kept of an agent's equity: about 1 KB packed, most of it the last 100 returns."""
+
+import struct
+from array import array
+from typing import Self
+
+from fleawatch.core.alerts import Firing, watching
+from fleawatch.core.bars import LifeBars
+from fleawatch.core.moments import RunningMoments
+from fleawatch.core.packing import Reader, pack_alerts, pack_sequence, pack_text, read_alerts, read_sequence
+from fleawatch.core.rules import DEFAULTS, Rules
+from fleawatch.core.window import SIZE, ReturnWindow
+from fleawatch_schemas.wire import Equity
+
+VERSION = 1
+_HEAD = struct.Struct("<qQ")
+_LAST = struct.Struct("<qqdddqddB")
+_RISK = struct.Struct("<ddddd")
+_BARS = struct.Struct("<dddQddd")
+_COUNT = struct.Struct("<Q")
+_BASES = (None, "marked", "cash")
+_NONE = float("nan")
+
+
+class EquityState:
+    """Mutable in place. `least_drawdown`, `rules` and `home` come from the worker and are not stored."""
+
+    __slots__ = (
+        "agent_id", "alerts", "bars", "deposits", "drawdown", "epoch", "home", "interval", "last", "late",
+        "least_drawdown", "lost", "max_drawdown", "missing", "missing_at", "offset", "peak", "returns", "rules", "seq",
+        "watch",
+    )  # fmt: skip
+
+    def __init__(self, ev: Equity) -> None:
+        self.agent_id = ev.agent_id
+        self.home = -1  # the partition of its key, once that was checked
+        self.offset = -1
+        self.epoch = self.seq = self.missing_at = -1
+        self.missing = 0
+        self.lost = 0
+        self.late = 0
+        self.last = ev  # the newest event by event time
+        self.deposits = ev.net_deposits  # the last reported total
+        self.peak = 0.0
+        self.drawdown = 0.0  # at present, a fraction of the peak
+        self.max_drawdown = 0.0
+        self.interval = 0.0  # running estimate of the median time between events, seconds
+        self.bars = LifeBars(ev.ts, ev.equity)
+        self.returns = ReturnWindow()
+        self.alerts: dict[str, Firing] = {}
+        self.watch = False
+        self.use(DEFAULTS)
+
+    def use(self, rules: Rules) -> None:
+        """Apply `rules` from the next event on."""
+        self.rules = rules
+        self.least_drawdown = rules.least_drawdown
+
+    def pack(self) -> bytes:
+        ev = self.last
+        bars = self.bars
+        moments = bars.closed
+        return b"".join((
+            bytes((VERSION,)),
+            pack_text(self.agent_id),
+            _HEAD.pack(self.offset, self.late),
+            pack_sequence(self),
+            _LAST.pack(
+                ev.epoch, ev.seq, ev.ts, ev.equity, ev.balance, ev.open_positions, _number(ev.net_deposits),
+                _number(ev.unrealised_pnl), _BASES.index(ev.equity_basis),
+            ),
+            pack_text(ev.currency or ""),
+            _RISK.pack(_number(self.deposits), self.peak, self.drawdown, self.max_drawdown, self.interval),
+            _BARS.pack(bars.end, bars.base, bars.start, moments.n, moments.mean, moments.m2, moments.downside),
+            pack_alerts(self.alerts),
+            _COUNT.pack(self.returns.count),
+            self.returns.newest_last().tobytes(),
+        ))  # fmt: skip
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Self:
+        """Read `pack`'s bytes.
+
+        Raises:
+            ValueError: another version, or damaged.
+        """
+        reader = Reader(data, VERSION, "equity state")
+        agent_id = reader.text()
+        offset, late = reader.fields(_HEAD)
+        sequence_at = reader.at
+        reader.skip_sequence()
+        epoch, seq, ts, equity, balance, positions, deposits, unrealised, basis = reader.fields(_LAST)
+        ev = Equity(
+            1, agent_id, epoch, seq, ts, equity, balance, positions, _optional(deposits), _optional(unrealised),
+            _BASES[basis],  # type: ignore[arg-type] # the bases of the contract reader.text() or None,
+        )  # fmt: skip
+        st = cls(ev)
+        st.offset, st.late = offset, late
+        after, reader.at = reader.at, sequence_at
+        read_sequence(st, reader)
+        reader.at = after
+        deposits, st.peak, st.drawdown, st.max_drawdown, st.interval = reader.fields(_RISK)
+        st.deposits = _optional(deposits)
+        st.bars.end, st.bars.base, st.bars.start, *moments = reader.fields(_BARS)
+        st.bars.closed = RunningMoments(*moments)
+        st.alerts = read_alerts(reader)
+        st.watch = watching(st.alerts)
+        (count,) = reader.fields(_COUNT)
+        returns = array("d")
+        returns.frombytes(reader.take(8 * min(count, SIZE)))
+        st.returns = ReturnWindow.of(returns, count)
+        reader.end()
+        return st
+
+
+def _number(value: float | None) -> float:
+    return _NONE if value is None else value
+
+
+def _optional(value: float) -> float | None:
+    return None if value != value else value  # noqa: PLR0124 -- only NaN, which no event carries, differs from itself

@@ -1,0 +1,46 @@
+"""Mean and standard deviation, to the last digits: the sums are exact (`fsum`), the deviations taken from the mean."""
+
+from collections.abc import Sequence
+from math import fsum, sqrt
+
+
+def mean_std(values: Sequence[float]) -> tuple[float, float]:
+    """Sample mean and standard deviation (ddof=1) of at least two values.
+
+    >>> mean_std([1.0, 2.0, 3.0])
+    (2.0, 1.0)
+    """
+    n = len(values)
+    mean = fsum(values) / n
+    return mean, sqrt(fsum([(x - mean) ** 2 for x in values]) / (n - 1))
+
+
+class RunningMoments:
+    """Mean, squared deviations and squared losses of an endless series (Welford 1962; Chan, Golub, LeVeque 1979)."""
+
+    __slots__ = ("downside", "m2", "mean", "n")
+
+    def __init__(self, n: int = 0, mean: float = 0.0, m2: float = 0.0, downside: float = 0.0) -> None:
+        self.n = n
+        self.mean = mean
+        self.m2 = m2
+        self.downside = downside  # Σ min(x, 0)²
+
+    def push(self, x: float) -> None:
+        self.n += 1
+        delta = x - self.mean
+        self.mean += delta / self.n
+        self.m2 += delta * (x - self.mean)
+        if x < 0:
+            self.downside += x * x
+
+    def push_zeros(self, k: int) -> None:
+        """As `push(0.0)`, k times, in closed form."""
+        n = self.n + k
+        if n:
+            self.m2 += self.mean * self.mean * self.n * k / n
+            self.mean *= self.n / n
+            self.n = n
+
+    def copy(self) -> "RunningMoments":
+        return RunningMoments(self.n, self.mean, self.m2, self.downside)

@@ -1,0 +1,56 @@
+"""What the core concludes: a record to produce, still without a clock, a producer or a topic prefix."""
+
+from dataclasses import dataclass
+
+from fleawatch_schemas.reasons import Rejected
+from fleawatch_schemas.wire import Alert, Anomaly, encode
+
+DETAIL_LIMIT = 512
+"""Characters of a dead-letter's `detail` header: a person reads it, and a crafted input must not make it large."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """`topic` is a short name; `labels` are the values of the telemetry counter that counts it, in its order."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+def alert_output(alert: Alert) -> Output:
+    """Labels: rule, severity, status."""
+    labels = (alert.rule, alert.severity, alert.status)
+    return Output("alerts", alert.agent_id.encode(), encode(alert), labels=labels)
+
+
+def anomaly_output(anomaly: Anomaly) -> Output:
+    """Labels: detector, direction."""
+    labels = (anomaly.detector, anomaly.direction)
+    return Output("anomalies", anomaly.agent_id.encode(), encode(anomaly), labels=labels)
+
+
+def dead_letter(
+    topic: str,
+    partition: int,
+    offset: int,
+    timestamp: int,
+    key: bytes | None,
+    value: bytes | None,
+    why: Rejected,
+) -> Output:
+    """The original bytes with the reason in the headers. Labels: source topic, reason.
+
+    `timestamp` (ms) is the broker's append time of the rejected record, so that a replay makes the same dead-letter.
+    """
+    headers = (
+        ("reason", why.reason.value.encode()),
+        ("detail", why.detail[:DETAIL_LIMIT].encode("utf-8", "replace")),
+        ("source-topic", topic.encode()),
+        ("source-partition", b"%d" % partition),
+        ("source-offset", b"%d" % offset),
+        ("ts", repr(timestamp / 1000).encode()),
+    )
+    return Output("dead-letter", key or b"", value or b"", headers, (topic, why.reason.value))

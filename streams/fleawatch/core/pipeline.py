@@ -1,0 +1,237 @@
+"""From a batch of one partition's records to state and outputs: the life of an event, in the order of its stages.
+
+`Pipeline.apply` is what the live system runs, and the offline oracle as well: over a partition from its first record it
+gives the same states, anomalies and alert ids, wherever the batches were cut.
+"""
+
+from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+
+from fleawatch.core import equity, health, trades
+from fleawatch.core.equity_state import EquityState
+from fleawatch.core.health import HealthState
+from fleawatch.core.outputs import Output, dead_letter
+from fleawatch.core.record import Record
+from fleawatch.core.rules import FUTURE_SECS
+from fleawatch.core.sequence import Order, Sequenced, accept, note_rejected, order_of
+from fleawatch.core.trades import TradesState
+from fleawatch_schemas.codec import decode_equity, decode_health, decode_trade
+from fleawatch_schemas.partition import partition_for
+from fleawatch_schemas.reasons import Reason, Rejected
+from fleawatch_schemas.wire import Equity, Health, Trade
+
+
+class Event(Protocol):
+    """What all input events have."""
+
+    @property
+    def agent_id(self) -> str: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def ts(self) -> float: ...
+
+
+class State(Sequenced, Protocol):
+    """What all states have."""
+
+    agent_id: str
+    home: int
+    offset: int
+
+    def pack(self) -> bytes: ...
+
+
+E = TypeVar("E", bound=Event)
+S = TypeVar("S", bound=State)
+
+
+class _Identity(msgspec.Struct, gc=False):
+    """What a rejected event may still say about itself."""
+
+    agent_id: str
+    epoch: int
+    seq: int
+
+
+_identity = msgspec.json.Decoder(_Identity).decode
+
+
+@dataclass(slots=True)
+class Applied:
+    """What a batch came to: `events` were accepted, late ones included; `replayed` had been applied before a crash."""
+
+    outputs: list[Output] = field(default_factory=list)
+    events: int = 0
+    duplicates: int = 0
+    replayed: int = 0
+    rejected: dict[Reason, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline(Generic[E, S]):
+    """The stages of one input topic. `step` and `first` raise `Rejected` before they change anything."""
+
+    topic: str
+    partitions: int
+    decode: Callable[[bytes], E]
+    create: Callable[[E], S]
+    first: Callable[[S, E, Record, int, list[Output]], None]
+    step: Callable[[S, E, Record, int, list[Output]], None]
+    lost: Callable[[S, E, int, Record, int, list[Output]], None]
+    unpack: Callable[[bytes], S]
+
+    def apply(
+        self, partition: int, records: Sequence[Record], states: MutableMapping[bytes, S], dirty: set[bytes]
+    ) -> Applied:
+        """Apply `records` in order; changed states are in `states` and their keys in `dirty`. Bad input never raises."""
+        applied = Applied()
+        out = applied.outputs
+        decode, step = self.decode, self.step
+        find, mark = states.get, dirty.add
+        events = 0
+        for record in records:
+            key = record.key
+            st = find(key) if key is not None else None
+            try:
+                # decode and validate, each message alone
+                ev = decode(record.value or b"")
+                # known agent, at home in this partition?
+                if st is None or st.agent_id != ev.agent_id or st.home != partition:
+                    self._check_home(partition, key, ev, st)
+                if ev.ts > record.timestamp * 0.001 + FUTURE_SECS:
+                    raise Rejected(
+                        Reason.FUTURE,
+                        f"ts {ev.ts} is {ev.ts - record.timestamp / 1000:.0f} s ahead of its arrival",
+                    )
+                if st is None:
+                    st = self._begin(record, partition, ev, out)
+                    states[st.agent_id.encode()] = st
+                else:
+                    # applied before a crash?
+                    if record.offset <= st.offset:
+                        applied.replayed += 1
+                        continue
+                    # next in its sequence? then step; the sequence moves only when the event was taken
+                    seq = ev.seq
+                    if seq == st.seq + 1 and ev.epoch == st.epoch:
+                        step(st, ev, record, partition, out)
+                        st.seq = seq
+                    elif not self._out_of_order(st, ev, record, partition, out):
+                        applied.duplicates += 1
+                        continue
+            except Rejected as why:
+                self._reject(partition, record, st, why, applied, dirty)
+                continue
+            st.offset = record.offset
+            mark(key)  # type: ignore[arg-type] # a record without a key was rejected
+            events += 1
+        applied.events = events
+        return applied
+
+    def _check_home(self, partition: int, key: bytes | None, ev: E, st: S | None) -> None:
+        if key is None or key != ev.agent_id.encode():
+            raise Rejected(Reason.KEY_MISMATCH, f"the key is {key!r:.80}, the event's agent_id {ev.agent_id}")
+        home = partition_for(key, self.partitions)
+        if home != partition:
+            raise Rejected(
+                Reason.WRONG_PARTITION, f"{ev.agent_id} belongs to partition {home} of {self.partitions}"
+            )
+        if st is not None:
+            st.home = partition
+
+    def _begin(self, record: Record, partition: int, ev: E, out: list[Output]) -> S:
+        st = self.create(ev)
+        st.home = partition
+        self.first(st, ev, record, partition, out)
+        accept(st, ev.epoch, ev.seq)
+        return st
+
+    def _out_of_order(self, st: S, ev: E, record: Record, partition: int, out: list[Output]) -> bool:
+        """A gap, a late event, a restart; False for a duplicate."""
+        order = order_of(st, ev.epoch, ev.seq)
+        if order is Order.DUPLICATE:
+            return False
+        if order is Order.STALE:
+            raise Rejected(Reason.STALE_EPOCH, f"epoch {ev.epoch} has ended, the agent is at {st.epoch}")
+        at = len(out)
+        self.step(st, ev, record, partition, out)
+        gap = accept(st, ev.epoch, ev.seq)
+        if gap:
+            found = out[at:]
+            del out[at:]
+            self.lost(st, ev, gap, record, partition, out)
+            out += found
+        return True
+
+    def _reject(
+        self, partition: int, record: Record, st: S | None, why: Rejected, applied: Applied, dirty: set[bytes]
+    ) -> None:
+        """Dead-letter; where the event still says which it was, its seq is no gap and stays open for a retry."""
+        key, value = record.key, record.value
+        if st is not None and key is not None:
+            if st.home == -1 and partition_for(key, self.partitions) == partition:
+                st.home = partition
+            if st.home == partition:
+                if record.offset <= st.offset:
+                    applied.replayed += 1
+                    return
+                if why.reason is not Reason.KEY_MISMATCH and self._note(st, value):
+                    st.offset = record.offset
+                    dirty.add(key)
+        applied.rejected[why.reason] = applied.rejected.get(why.reason, 0) + 1
+        applied.outputs.append(
+            dead_letter(self.topic, partition, record.offset, record.timestamp, key, value, why)
+        )
+
+    @staticmethod
+    def _note(st: S, value: bytes | None) -> bool:
+        try:
+            said = _identity(value or b"")
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return False
+        return said.agent_id == st.agent_id and note_rejected(st, said.epoch, said.seq)
+
+
+def equity_pipeline(partitions: int) -> Pipeline[Equity, EquityState]:
+    return Pipeline(
+        "equity",
+        partitions,
+        decode_equity,
+        EquityState,
+        equity.first,
+        equity.step,
+        equity.lost,
+        EquityState.unpack,
+    )
+
+
+def trades_pipeline(partitions: int) -> Pipeline[Trade, TradesState]:
+    return Pipeline(
+        "trades",
+        partitions,
+        decode_trade,
+        trades.create,
+        trades.step,
+        trades.step,
+        trades.lost,
+        TradesState.unpack,
+    )
+
+
+def health_pipeline(partitions: int) -> Pipeline[Health, HealthState]:
+    return Pipeline(
+        "health",
+        partitions,
+        decode_health,
+        HealthState,
+        health.first,
+        health.step,
+        health.lost,
+        HealthState.unpack,
+    )

@@ -1,0 +1,50 @@
+"""Drawdown that deposits and withdrawals do not disturb.
+
+Unit accounting: the account is units · price; a flow buys or sells units at the price before it, so the price moves by
+trading alone. With the flow F inside the snapshot E, the price before it is worth E − F, so the units grow by the factor
+g = E / (E − F). Instead of units we keep every remembered level (peak, bar base, start) in present units and multiply it
+by g: without flows the drawdown is then (peak − equity) / peak to the bit.
+
+When the account was worth nothing before the flow (E − F ≤ 0), no number of units is right. A deposit that makes it
+positive again begins a new index: peak, bars and start are the new equity; the deepest drawdown of the old life (100 % or
+more) stays in `max_drawdown`. A withdrawal of everything (E ≤ 0 < E − F) is no loss: the peak becomes 0, the drawdown 0,
+and the next positive equity begins a new index.
+"""
+
+from typing import TYPE_CHECKING
+
+from fleawatch_schemas.wire import Equity
+
+if TYPE_CHECKING:
+    from fleawatch.core.equity_state import EquityState
+
+
+def take_flow(st: "EquityState", ev: Equity) -> float:
+    """Account for the flow that `ev` reports; returns it (0 where there is none, or nothing to compare with)."""
+    total = ev.net_deposits
+    if total is None:
+        return 0.0
+    before, st.deposits = st.deposits, total
+    if before is None:
+        return 0.0  # the first report says what was paid in before we looked
+    flow = total - before
+    pre = ev.equity - flow
+    if flow == 0 or pre <= 0:
+        return flow
+    factor = max(ev.equity, 0.0) / pre
+    st.peak *= factor
+    st.bars.base *= factor
+    st.bars.start *= factor
+    return flow
+
+
+def begins_anew(st: "EquityState", ev: Equity, flow: float) -> bool:
+    """A wiped-out or emptied account has money again that trading did not make."""
+    return ev.equity > 0 and (st.peak <= 0 or (flow > 0 and ev.equity - flow <= 0))
+
+
+def begin(st: "EquityState", ev: Equity) -> None:
+    """Start the index at `ev`."""
+    st.peak = max(ev.equity, 0.0)
+    st.drawdown = 0.0
+    st.bars.restart(ev.ts, ev.equity)
