@@ -9,10 +9,25 @@ from fleawatch import __version__
 from fleawatch.errors import ConfigError, FleawatchError
 
 COMMANDS = {  # name → (module, attribute, extra that brings what it needs, one line of help)
-    "broker": ("fleawatch.local.commands", "broker", "local", "Start, stop or show a Kafka broker on this machine."),
-    "demo": ("fleawatch.local.demo.command", "demo", "local", "Run everything on this machine: broker, workers, sample agents."),
-    "notify": ("fleawatch.notifiers.command", "notify", "notify", "Deliver alerts to one channel: telegram, slack or log."),
-    "topics": ("fleawatch.local.commands", "topics", "local", "Create the topics or check them."),
+    "broker": (
+        "fleawatch.local.commands",
+        "broker",
+        "local",
+        "Start, stop or show a Kafka broker on this machine.",
+    ),
+    "demo": (
+        "fleawatch.local.demo.command",
+        "demo",
+        "local",
+        "Run everything on this machine: broker, workers, sample agents.",
+    ),
+    "notify": (
+        "fleawatch.notifiers.command",
+        "notify",
+        "notify",
+        "Deliver alerts to one channel: telegram, slack or log.",
+    ),
+    "topics": ("fleawatch.local.topics_command", "topics", "worker", "Create the topics or check them."),
     "worker": ("fleawatch.agents.command", "worker", "worker", "Run the monitor (a Faust worker)."),
 }
 
@@ -33,7 +48,8 @@ class LazyGroup(click.Group):
             if (exc.name or "").startswith("fleawatch"):
                 raise
             raise ConfigError(
-                f"`fleawatch {cmd_name}` needs the package {exc.name!r}", hint=f"pip install 'fleawatch[{extra}]'"
+                f"`fleawatch {cmd_name}` needs the package {exc.name!r}",
+                hint=f"pip install 'fleawatch[{extra}]'",
             ) from exc
         return command
 

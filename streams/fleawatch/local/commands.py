@@ -1,4 +1,4 @@
-"""`fleawatch broker …` and `fleawatch topics …`."""
+"""`fleawatch broker start|stop|status`."""
 
 import asyncio
 import logging

@@ -14,21 +14,19 @@ async def probe(servers: str, seconds: float) -> int:
     Raises:
         BrokerUnavailable: no answer within `seconds`, or one that names no broker (it is still starting).
     """
-    client = AIOKafkaClient(  # type: ignore[no-untyped-call]  # aiokafka ships no types
-        bootstrap_servers=servers, request_timeout_ms=max(1000, int(seconds * 1000))
-    )
+    client = AIOKafkaClient(bootstrap_servers=servers, request_timeout_ms=max(1000, int(seconds * 1000)))
     try:
         async with asyncio.timeout(seconds):
-            await client.bootstrap()  # type: ignore[no-untyped-call]  # as above
-        brokers = len(client.cluster.brokers())  # type: ignore[no-untyped-call]  # as above
+            await client.bootstrap()
+        brokers = len(client.cluster.brokers())
     except (KafkaError, TimeoutError, OSError, ValueError) as exc:
         raise BrokerUnavailable(
             f"no Kafka answers at {servers}: {str(exc) or type(exc).__name__}",
             hint="check FLEAWATCH_BOOTSTRAP_SERVERS and the network",
         ) from exc
     finally:
-        await client.close()  # type: ignore[no-untyped-call]  # as above
-    if not brokers:
+        await client.close()
+    if not brokers or client.cluster.controller is None:
         raise BrokerUnavailable(
             f"the Kafka at {servers} is still starting", hint="try again in a few seconds"
         )
