@@ -97,9 +97,7 @@ async def test_workers_that_start_together_do_not_disturb_each_other(settings: S
 
 async def test_extra_topics_keep_their_names(settings: Settings) -> None:
     config = {"cleanup.policy": "compact", "min.compaction.lag.ms": "3600000", "segment.ms": "600000"}
-    changelog = TopicSpec(
-        f"{settings.app_id}-equity-changelog", "compact", by_agent=True, config=config, model=None
-    )
+    changelog = WantedTopic(f"{settings.app_id}-equity-changelog", settings.partitions, config)
     report = await ensure_topics(settings.bootstrap_servers, settings, create=True, extra=[changelog])
     assert changelog.name in report.created
     # a shorter lag would let compaction drop the value that recovery must find
