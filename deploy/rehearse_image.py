@@ -28,11 +28,8 @@ ROLES = (
 
 def _build_stage() -> Iterator[tuple[str, str]]:
     """(instruction, value) of the stage named `build`, in order."""
-    with tempfile.TemporaryFile() as scratch:
-        scratch.write((ROOT / "Dockerfile").read_bytes())
-        structure = DockerfileParser(fileobj=scratch).structure
     inside = False
-    for entry in structure:
+    for entry in DockerfileParser(path=str(ROOT / "Dockerfile")).structure:
         if entry["instruction"] == "FROM":
             inside = entry["value"].endswith(" AS build")
         elif inside:
