@@ -1,0 +1,86 @@
+"""What the demo knows of the fleet: only what the output topics say, as any subscriber would."""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from fleawatch_schemas.codec import decode_alert
+from fleawatch_schemas.wire import Alert, Anomaly, Metrics
+
+OCCURRENCES = frozenset({"return_anomaly"})  # something that happened, not a state that lasts
+WINDOWS = ("all", "30d", "7d", "24h")  # the Sharpe ratio "so far" is that of the longest window there is
+
+_metrics = msgspec.json.Decoder(Metrics)
+_anomaly = msgspec.json.Decoder(Anomaly)
+
+
+@dataclass(slots=True)
+class Row:
+    """One agent. `last_z` is that of its last anomaly; `open_rules` are those that fire now."""
+
+    ts: float = 0.0
+    equity: float | None = None
+    drawdown_pct: float | None = None
+    sharpe: dict[str, float | None] = field(default_factory=dict)
+    last_z: float | None = None
+    anomalies: int = 0
+    open_rules: set[str] = field(default_factory=set)
+
+    @property
+    def sharpe_so_far(self) -> float | None:
+        return next((self.sharpe[window] for window in WINDOWS if window in self.sharpe), None)
+
+    @property
+    def state(self) -> str:
+        if "agent_stopped" in self.open_rules:
+            return "STOPPED"
+        return ", ".join(sorted(self.open_rules - OCCURRENCES)) or ("running" if self.ts else "starting")
+
+
+@dataclass(slots=True)
+class Board:
+    rows: dict[str, Row] = field(default_factory=dict)
+    alerts: list[Alert] = field(default_factory=list)  # first firings, in the order they came
+    anomalies: int = 0
+    records: dict[str, int] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
+
+    def apply(self, topic: str, raw: bytes) -> Alert | None:
+        """Take one record of `metrics`, `anomalies` or `alerts`. Returns an alert that is news to whoever watches."""
+        self.records[topic] = self.records.get(topic, 0) + 1
+        if topic == "metrics":
+            self._metrics(_metrics.decode(raw))
+        elif topic == "anomalies":
+            self._anomaly(_anomaly.decode(raw))
+        else:
+            return self._alert(decode_alert(raw))
+        return None
+
+    def _row(self, agent_id: str) -> Row:
+        return self.rows.setdefault(agent_id, Row())
+
+    def _metrics(self, figures: Metrics) -> None:
+        row = self._row(figures.agent_id)
+        row.sharpe[figures.window] = figures.sharpe_ratio
+        if figures.ts >= row.ts:
+            row.ts, row.equity, row.drawdown_pct = figures.ts, figures.equity, figures.drawdown_pct
+
+    def _anomaly(self, anomaly: Anomaly) -> None:
+        self.anomalies += 1
+        row = self._row(anomaly.agent_id)
+        row.last_z = anomaly.z_score
+        row.anomalies += 1
+
+    def _alert(self, alert: Alert) -> Alert | None:
+        rules = self._row(alert.agent_id).open_rules
+        transition = f"{alert.alert_id} {alert.status}"
+        if alert.status == "firing":
+            rules.add(alert.rule)
+        else:
+            rules.discard(alert.rule)
+        if transition in self._seen:  # open alerts are published again under the same id
+            return None
+        self._seen.add(transition)
+        if alert.status == "firing":
+            self.alerts.append(alert)
+        return alert
