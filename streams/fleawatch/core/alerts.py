@@ -2,17 +2,21 @@
 
 Level rules hold while a value is above a threshold. Occurrence rules happen: the first one fires, further ones within the
 quiet time belong to it, a worse one opens an alert of its own; they are never resolved or repeated.
+
+A rule is first moved (`level`, `occurrence`: cheap, at every event that may matter) and only when that says so put into
+words (`tell`, `resolve`).
 """
 
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from fleawatch.core.outputs import Output, alert_output
-from fleawatch.core.rules import REPUBLISH_SECS, Rule
+from fleawatch.core.rules import REPUBLISH_SECS, Rule, Rules
 from fleawatch_schemas.ids import alert_id
 from fleawatch_schemas.wire import Alert, Severity, Source
 
 PENDING, FIRING, RESOLVED = 0, 1, 2
+OCCURRED = -1.0
 _RANK = {"INFO": 0, "WARN": 1, "CRITICAL": 2}
 
 
@@ -30,146 +34,139 @@ class Cause(NamedTuple):
         return Source(self.topic, self.partition, self.offset)
 
 
-class Finding(NamedTuple):
-    """What a rule saw. `value` and `threshold` are in the rule's published unit; `worst` orders findings of one rule."""
+class Words(NamedTuple):
+    """What a person is told. `value` and `threshold` are in the rule's unit. Plain text: renderers escape."""
 
-    value: float
-    threshold: float
     title: str
     body: str
-    worst: float
-    severity: Severity | None = None  # None: the rule's own
-    action: str = ""  # "pause" or "kill": what the operator, or control, is asked to do
+    value: float | None = None
+    threshold: float | None = None
 
 
 @dataclass(slots=True)
 class Firing:
-    """One alert of one rule, also after it resolved while its cooldown runs."""
+    """One alert of one rule; kept after it resolved, for the cooldown."""
 
     phase: int
     alert_id: str
     severity: Severity
     started: float
-    seen: float  # last time the condition held, or the moment of the resolve
-    published: float
+    seen: float  # of an occurrence: the last one; of a resolved alert: when
+    published: float  # OCCURRED for an occurrence: it is not published again and needs no watching
     worst: float
-    action: str
+    action: str = ""  # "pause" or "kill": what the operator, or control, is asked to do
 
 
 class Alerting(Protocol):
     """The part of a state that this module owns. `watch`: a level alert is pending or open, so look at every event."""
 
     agent_id: str
+    rules: Rules
     alerts: dict[str, Firing]
     watch: bool
 
 
 def level(
-    st: Alerting, rule: Rule, found: Finding | None, *, clear: bool, cause: Cause, out: list[Output]
-) -> None:
-    """Move a level rule: `found` while the condition holds; `clear` when the value is below the hysteresis."""
+    st: Alerting, rule: Rule, cause: Cause, value: float, *, holds: bool, clear: bool, action: str = ""
+) -> int | None:
+    """Move a level rule: `holds` above its threshold, `clear` below its hysteresis.
+
+    Returns FIRING or RESOLVED when that is to be published now, else None. `value` orders findings: within its cooldown
+    a rule fires again only if it is worse than before.
+    """
     firing = st.alerts.get(rule.name)
     now = cause.ts
-    if found is None:
-        if firing is not None:
-            _without(st, rule, firing, clear=clear, cause=cause, out=out)
-        return
+    if not holds:
+        if firing is None or firing.phase == RESOLVED:
+            return None
+        if firing.phase == PENDING:
+            del st.alerts[rule.name]
+        elif not clear:
+            return None
+        else:
+            firing.phase = RESOLVED
+            firing.seen = now
+        st.watch = watching(st.alerts)
+        return RESOLVED if firing.phase == RESOLVED else None
     if firing is None or firing.phase == RESOLVED:
-        cooling = (
-            firing is not None and now < firing.seen + rule.cooldown_secs and found.worst <= firing.worst
-        )
-        if cooling:
-            return
+        if firing is not None and now < firing.seen + rule.cooldown_secs and value <= firing.worst:
+            return None
         name = alert_id(st.agent_id, rule.name, cause.topic, cause.epoch, cause.seq)
-        severity = found.severity or rule.severity
-        firing = st.alerts[rule.name] = Firing(
-            PENDING, name, severity, now, now, now, found.worst, found.action
-        )
+        firing = st.alerts[rule.name] = Firing(PENDING, name, rule.severity, now, now, now, value)
         st.watch = True
-    firing.seen = now
-    firing.worst = max(firing.worst, found.worst)
+    firing.worst = max(firing.worst, value)
     if firing.phase == PENDING:
         if now - firing.started < rule.for_secs:
-            return
+            return None
         firing.phase = FIRING
-        firing.action = found.action
-    elif found.action == "kill" != firing.action:
-        firing.action = found.action
+        firing.action = action
+    elif action == "kill" != firing.action:
+        firing.action = action
     elif now - firing.published < REPUBLISH_SECS:
-        return
+        return None
     firing.published = now
-    out.append(_alert(st, rule, firing, found, cause))
+    return FIRING
 
 
-def _without(
-    st: Alerting, rule: Rule, firing: Firing, *, clear: bool, cause: Cause, out: list[Output]
-) -> None:
-    if firing.phase == PENDING:
-        del st.alerts[rule.name]
-    elif firing.phase == FIRING and clear:
-        firing.phase = RESOLVED
-        firing.seen = cause.ts
-        out.append(_resolved(st, rule, firing, cause))
-    st.watch = watching(st.alerts)
-
-
-def watching(alerts: dict[str, Firing]) -> bool:
-    """Whether a level alert is pending or open; occurrences (`published` −1) need no watching."""
-    return any(firing.phase != RESOLVED and firing.published >= 0 for firing in alerts.values())
-
-
-def occurrence(st: Alerting, rule: Rule, found: Finding, cause: Cause, out: list[Output]) -> None:
-    """Something happened that has no end of its own."""
-    severity = found.severity or rule.severity
+def occurrence(st: Alerting, rule: Rule, cause: Cause, value: float, severity: Severity) -> bool:
+    """Something happened that has no end of its own; True when it is to be published."""
     firing = st.alerts.get(rule.name)
     if (
         firing is not None
         and cause.ts - firing.seen < rule.quiet_secs
         and _RANK[severity] <= _RANK[firing.severity]
     ):
-        firing.seen = cause.ts
-        firing.worst = max(firing.worst, found.worst)
-        return
+        firing.seen = max(firing.seen, cause.ts)
+        return False
     name = alert_id(st.agent_id, rule.name, cause.topic, cause.epoch, cause.seq)
-    # published −1: an occurrence is not published again and needs no watching
-    firing = Firing(FIRING, name, severity, cause.ts, cause.ts, -1.0, found.worst, found.action)
-    st.alerts[rule.name] = firing
-    out.append(_alert(st, rule, firing, found, cause))
+    st.alerts[rule.name] = Firing(FIRING, name, severity, cause.ts, cause.ts, OCCURRED, value)
+    return True
 
 
-def _alert(st: Alerting, rule: Rule, firing: Firing, found: Finding, cause: Cause) -> Output:
+def watching(alerts: dict[str, Firing]) -> bool:
+    return any(firing.phase != RESOLVED and firing.published != OCCURRED for firing in alerts.values())
+
+
+def is_open(st: Alerting, rule: Rule) -> bool:
+    firing = st.alerts.get(rule.name)
+    return firing is not None and firing.phase == FIRING
+
+
+def tell(st: Alerting, rule: Rule, cause: Cause, words: Words) -> Output:
+    """The firing of `rule`, in words."""
+    return _transition(st, rule, cause, words, resolved=False)
+
+
+def resolve(st: Alerting, rule: Rule, cause: Cause) -> Output:
+    lasted = duration(cause.ts - st.alerts[rule.name].started)
+    words = Words(f"{rule.name.replace('_', ' ')} is over", f"It lasted {lasted}.")
+    return _transition(st, rule, cause, words, resolved=True)
+
+
+def lost_events(st: Alerting, count: int, cause: Cause, out: list[Output]) -> None:
+    """The rule sequence_gap, the same for every input topic: events lost before Kafka."""
+    rule = st.rules.sequence_gap
+    if occurrence(st, rule, cause, count, rule.severity):
+        title = f"{count} {cause.topic} {'event' if count == 1 else 'events'} missing"
+        body = f"Before seq {cause.seq} of epoch {cause.epoch}: sent but never arrived, or still to come."
+        out.append(tell(st, rule, cause, Words(title, body, count, 0)))
+
+
+def _transition(st: Alerting, rule: Rule, cause: Cause, words: Words, *, resolved: bool) -> Output:
+    firing = st.alerts[rule.name]
     return alert_output(
         Alert(
             alert_id=firing.alert_id,
             agent_id=st.agent_id,
             rule=rule.name,
             severity=firing.severity,
-            status="firing",
-            title=f"{st.agent_id}: {found.title}",
-            body=found.body,
-            value=found.value,
-            threshold=found.threshold,
+            status="resolved" if resolved else "firing",
+            reason="cleared" if resolved else None,
+            title=f"{st.agent_id}: {words.title}",
+            body=words.body,
+            value=words.value,
+            threshold=words.threshold,
             unit=rule.unit or None,
-            started_ts=firing.started,
-            ts=cause.ts,
-            runbook=rule.runbook,
-            labels={"action": firing.action} if firing.action else {},
-            source=cause.source(),
-        )
-    )
-
-
-def _resolved(st: Alerting, rule: Rule, firing: Firing, cause: Cause) -> Output:
-    return alert_output(
-        Alert(
-            alert_id=firing.alert_id,
-            agent_id=st.agent_id,
-            rule=rule.name,
-            severity=firing.severity,
-            status="resolved",
-            reason="cleared",
-            title=f"{st.agent_id}: {rule.name.replace('_', ' ')} is over",
-            body=f"It lasted {duration(cause.ts - firing.started)}.",
             started_ts=firing.started,
             ts=cause.ts,
             runbook=rule.runbook,
@@ -192,12 +189,3 @@ def duration(secs: float) -> str:
     if hours < 1:
         return f"{minutes} min"
     return f"{hours} h {minutes % 60} min" if days < 1 else f"{days} d {hours % 24} h"
-
-
-def lost_events(st: Alerting, rule: Rule, count: int, cause: Cause, out: list[Output]) -> None:
-    """The rule sequence_gap, the same for every input topic: events lost before Kafka."""
-    body = f"Of topic {cause.topic}, before seq {cause.seq}: sent but never arrived, or still to come."
-    events = "event" if count == 1 else "events"
-    occurrence(
-        st, rule, Finding(count, 0.0, f"{count} {cause.topic} {events} missing", body, count), cause, out
-    )

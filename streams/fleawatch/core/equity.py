@@ -1,12 +1,13 @@
 """One equity event: (state, event) → (state, outputs). Pure: no clock, no I/O; the stages stand in their order."""
 
-from fleawatch.core.alerts import Cause, lost_events
-from fleawatch.core.equity_rules import check, check_return
+from fleawatch.core.alerts import Cause
+from fleawatch.core.equity_rules import check_drift, check_money, check_return
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.outputs import Output
 from fleawatch.core.record import Record
 from fleawatch.core.risk import begin, begins_anew, take_flow
 from fleawatch.core.rules import GAP_INTERVALS
+from fleawatch.core.window import DRIFT, ODD
 from fleawatch_schemas.reasons import Reason, Rejected
 from fleawatch_schemas.wire import Equity
 
@@ -15,18 +16,16 @@ _UP, _DOWN = 1.05, 1 / 1.05
 
 def first(st: EquityState, ev: Equity, record: Record, partition: int, out: list[Output]) -> None:
     """The agent's first event: there is nothing to compare it with."""
-    st.deposits = ev.net_deposits
     begin(st, ev)
     if ev.equity <= 0:
-        check(st, ev, Cause("equity", partition, record.offset, ev.epoch, ev.seq, ev.ts), out)
+        check_money(st, ev, _cause(ev, record, partition), out)
 
 
 def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[Output]) -> None:
     """Take an accepted event. Findings are appended to `out`; a `Rejected` is raised before anything changed."""
     last = st.last
-    if ev.currency != last.currency and (ev.currency or "USD") != (last.currency or "USD"):
-        detail = f"currency was {last.currency or 'USD'}, is {ev.currency or 'USD'}: register the agent again to change it"
-        raise Rejected(Reason.CURRENCY_CHANGED, detail)
+    if ev.currency != last.currency:
+        _check_currency(ev, last)
     ts = ev.ts
     elapsed = ts - last.ts
     if elapsed < 0:
@@ -54,45 +53,48 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
         before = 0.0
 
     # 3. drawdown
-    look = st.watch
     peak = st.peak
+    look = st.watch
     if equity >= peak:
-        st.peak = equity if equity > 0 else 0.0
+        st.peak = equity
         st.drawdown = 0.0
         if equity <= 0:
+            st.peak = 0.0
             look = True
     else:
         st.drawdown = drawdown = (peak - equity) / peak
         st.max_drawdown = max(st.max_drawdown, drawdown)
         if drawdown > st.least_drawdown:
             look = True
+    if look:
+        check_money(st, ev, _cause(ev, record, partition), out)
 
-    # 4. the usual interval: a median by small steps
+    # 4. the usual interval: an estimate of the median that moves 5 % towards each new one (the median is where it is
+    #    pushed up as often as down)
     usual = st.interval
     if elapsed > usual:
         st.interval = usual * _UP if usual > 0 else elapsed
     else:
         st.interval = usual * _DOWN
 
-    # 5. return and its window
+    # 5. return, anomaly, drift
     if before > 0:
         returned = traded / before - 1
-        if st.returns.push(returned):
-            cause = Cause("equity", partition, record.offset, ev.epoch, ev.seq, ts)
-            check_return(st, ev, returned, cause, out, gap=elapsed > GAP_INTERVALS * usual > 0)
-            look = True
-
-    # 6. rules
-    if look:
-        check(st, ev, Cause("equity", partition, record.offset, ev.epoch, ev.seq, ts), out)
+        maybe = st.returns.push(returned)
+        if maybe & ODD:
+            gap = elapsed > GAP_INTERVALS * usual > 0
+            check_return(st, ev, returned, _cause(ev, record, partition), out, gap=gap)
+        if maybe & DRIFT or (look and st.drifting()):
+            check_drift(st, _cause(ev, record, partition), out)
 
 
-def lost(st: EquityState, ev: Equity, count: int, record: Record, partition: int, out: list[Output]) -> None:
-    """`count` events before `ev` never came."""
-    lost_events(
-        st,
-        st.rules.sequence_gap,
-        count,
-        Cause("equity", partition, record.offset, ev.epoch, ev.seq, ev.ts),
-        out,
-    )
+def _cause(ev: Equity, record: Record, partition: int) -> Cause:
+    return Cause("equity", partition, record.offset, ev.epoch, ev.seq, ev.ts)
+
+
+def _check_currency(ev: Equity, last: Equity) -> None:
+    was, now = last.currency or "USD", ev.currency or "USD"
+    if was != now:
+        raise Rejected(
+            Reason.CURRENCY_CHANGED, f"the account was in {was}, now {now}: register the agent again"
+        )

@@ -1,65 +1,75 @@
 """The rules that read an agent's equity. Called only for events where one of them may change."""
 
-from fleawatch.core.alerts import Cause, Finding, level, occurrence
+from typing import Literal
+
+from fleawatch.core.alerts import FIRING, RESOLVED, Cause, Words, is_open, level, occurrence, resolve, tell
 from fleawatch.core.anomaly import is_anomaly, newest_z, regime_change_score
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.outputs import Output, anomaly_output
-from fleawatch.core.rules import KILL_DRAWDOWN, LARGE_LOSS
+from fleawatch.core.rules import KILL_DRAWDOWN, LARGE_LOSS, Rule
 from fleawatch_schemas.ids import anomaly_id
 from fleawatch_schemas.wire import Anomaly, Equity
 
-_FIRING = 1
 
-
-def check(st: EquityState, ev: Equity, cause: Cause, out: list[Output]) -> None:
-    """The level rules: wiped out, drawdown, drift."""
+def check_money(st: EquityState, ev: Equity, cause: Cause, out: list[Output]) -> None:
+    """Wiped out, drawdown exceeded, drawdown near its limit."""
     rules = st.rules
-    money = ev.currency or "USD"
+    rule = rules.wiped_out
+    broke = ev.equity <= 0
+    move = level(st, rule, cause, -ev.equity, holds=broke, clear=not broke)
+    if move == FIRING:
+        title = f"wiped out, equity {ev.equity:,.2f} {ev.currency or 'USD'}"
+        out.append(tell(st, rule, cause, Words(title, _money(ev), ev.equity, 0.0)))
+    elif move == RESOLVED:
+        out.append(resolve(st, rule, cause))
 
-    wiped = None
-    if ev.equity <= 0:
-        title = f"wiped out, equity {ev.equity:,.2f} {money}"
-        wiped = Finding(ev.equity, 0.0, title, f"{_money(st, ev)}.", -ev.equity)
-    level(st, rules.wiped_out, wiped, clear=True, cause=cause, out=out)
-
+    rule = rules.drawdown_exceeded
     drawdown = st.drawdown
-    limit = rules.drawdown_exceeded
-    exceeded = None
-    if drawdown > limit.threshold:
-        kill = drawdown > KILL_DRAWDOWN
-        action = ("kill" if kill else "pause") if ev.equity_basis != "cash" else ""
-        exceeded = _drawdown(st, ev, KILL_DRAWDOWN if kill else limit.threshold, "exceeds", action)
-    clear = drawdown < limit.threshold * limit.resolve_ratio
-    level(st, limit, exceeded, clear=clear, cause=cause, out=out)
+    kill = drawdown > KILL_DRAWDOWN
+    # a cash-basis agent's equity falls whenever it opens a position: no action follows from it
+    action = "" if ev.equity_basis == "cash" else "kill" if kill else "pause"
+    over = drawdown > rule.threshold
+    move = level(st, rule, cause, drawdown, holds=over, clear=_calm(drawdown, rule), action=action)
+    if move == FIRING:
+        limit = KILL_DRAWDOWN if kill else rule.threshold
+        out.append(tell(st, rule, cause, _drawdown(st, ev, "exceeds", limit)))
+    elif move == RESOLVED:
+        out.append(resolve(st, rule, cause))
 
-    limit = rules.drawdown_warning
-    above = st.alerts.get("drawdown_exceeded")
-    near = None
-    if drawdown > limit.threshold and (above is None or above.phase != _FIRING):
-        near = _drawdown(st, ev, limit.threshold, "is above", "")
-    clear = drawdown < limit.threshold * limit.resolve_ratio
-    level(st, limit, near, clear=clear, cause=cause, out=out)
+    # the warning is not opened while the limit itself is exceeded; one that was open stays, unrepeated, until it clears
+    above = is_open(st, rule)
+    rule = rules.drawdown_warning
+    over = drawdown > rule.threshold and not above
+    move = level(st, rule, cause, drawdown, holds=over, clear=_calm(drawdown, rule))
+    if move == FIRING:
+        out.append(tell(st, rule, cause, _drawdown(st, ev, "is above", rule.threshold)))
+    elif move == RESOLVED:
+        out.append(resolve(st, rule, cause))
 
-    limit = rules.strategy_drift
+
+def check_drift(st: EquityState, cause: Cause, out: list[Output]) -> None:
+    """Regime change: the last 20 returns vary otherwise than the 80 before."""
+    rule = st.rules.strategy_drift
+    st.returns.resum()
     score = regime_change_score(st.returns)
-    drift = None
-    if score is not None and score > limit.threshold:
-        title = f"returns vary {score:.1f} times more than before (regime change score, limit {limit.threshold:g})"
-        body = f"Last 20 returns against the 80 before. {_money(st, ev)}."
-        drift = Finding(score, limit.threshold, title, body, score)
-    clear = score is None or score < limit.threshold * limit.resolve_ratio
-    level(st, limit, drift, clear=clear, cause=cause, out=out)
+    value = -1.0 if score is None else score
+    move = level(st, rule, cause, value, holds=value > rule.threshold, clear=_calm(value, rule))
+    if move == FIRING:
+        title = f"strategy drift, regime change score {value:.2f} exceeds {rule.threshold:g}"
+        body = f"The last 20 returns vary {1 + value:.1f} times as much as the ones before."
+        out.append(tell(st, rule, cause, Words(title, body, value, rule.threshold)))
+    elif move == RESOLVED:
+        out.append(resolve(st, rule, cause))
 
 
 def check_return(
     st: EquityState, ev: Equity, returned: float, cause: Cause, out: list[Output], *, gap: bool
 ) -> None:
     """The z-score of the return just pushed: an anomaly for subscribers, and an alert unless it spans a gap."""
-    st.returns.resum()
     score = newest_z(st.returns)
     if score is None or not is_anomaly(score):
         return
-    loss = score.z < 0
+    kind: Literal["loss", "gain"] = "loss" if score.z < 0 else "gain"
     out.append(
         anomaly_output(
             Anomaly(
@@ -72,7 +82,7 @@ def check_return(
                 baseline_mean=score.mean,
                 baseline_std=score.std,
                 n=score.n,
-                direction="loss" if loss else "gain",
+                direction=kind,
                 equity=ev.equity,
                 source=cause.source(),
                 gap=gap,
@@ -81,25 +91,22 @@ def check_return(
     )
     if gap:
         return
-    kind = "loss" if loss else "gain"
-    found = Finding(
-        score.z,
-        st.rules.return_anomaly.threshold,
-        f"unusual {kind} {returned:+.2%} (z {score.z:+.1f})",
-        f"Usual return {score.mean:+.4%} ± {score.std:.4%} over {score.n} returns. {_money(st, ev)}.",
-        abs(score.z),
-        "CRITICAL" if returned <= -LARGE_LOSS else None,
-    )
-    occurrence(st, st.rules.return_anomaly, found, cause, out)
+    rule = st.rules.return_anomaly
+    severity = "CRITICAL" if returned <= -LARGE_LOSS else rule.severity
+    if occurrence(st, rule, cause, abs(score.z), severity):
+        title = f"unusual {kind} {returned:+.2%} (z {score.z:+.1f})"
+        body = f"Usual: {score.mean:+.4%} ± {score.std:.4%} over {score.n} returns. {_money(ev)}"
+        out.append(tell(st, rule, cause, Words(title, body, score.z, rule.threshold)))
 
 
-def _drawdown(st: EquityState, ev: Equity, limit: float, verb: str, action: str) -> Finding:
-    now = st.drawdown
-    title = f"drawdown {now:.1%} {verb} {limit:.0%}"
-    return Finding(
-        100 * now, 100 * limit, title, f"{_money(st, ev)}, peak {st.peak:,.2f}.", now, action=action
-    )
+def _calm(value: float, rule: Rule) -> bool:
+    return value < rule.threshold * rule.resolve_ratio
 
 
-def _money(st: EquityState, ev: Equity) -> str:
-    return f"Equity {ev.equity:,.2f} {ev.currency or 'USD'}, worst drawdown so far {st.max_drawdown:.1%}"
+def _drawdown(st: EquityState, ev: Equity, verb: str, limit: float) -> Words:
+    body = f"{_money(ev)} Flow-adjusted peak {st.peak:,.2f}, worst drawdown so far {st.max_drawdown:.1%}."
+    return Words(f"drawdown {st.drawdown:.1%} {verb} {limit:.0%}", body, 100 * st.drawdown, 100 * limit)
+
+
+def _money(ev: Equity) -> str:
+    return f"Equity {ev.equity:,.2f} {ev.currency or 'USD'}, {ev.open_positions} open positions."

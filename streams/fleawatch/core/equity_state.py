@@ -4,7 +4,7 @@ import struct
 from array import array
 from typing import Self
 
-from fleawatch.core.alerts import Firing, watching
+from fleawatch.core.alerts import RESOLVED, Firing, watching
 from fleawatch.core.bars import LifeBars
 from fleawatch.core.moments import RunningMoments
 from fleawatch.core.packing import Reader, pack_alerts, pack_sequence, pack_text, read_alerts, read_sequence
@@ -55,6 +55,11 @@ class EquityState:
         """Apply `rules` from the next event on."""
         self.rules = rules
         self.least_drawdown = rules.least_drawdown
+
+    def drifting(self) -> bool:
+        """Whether the alert strategy_drift is open or pending."""
+        firing = self.alerts.get("strategy_drift")
+        return firing is not None and firing.phase != RESOLVED
 
     def pack(self) -> bytes:
         ev = self.last

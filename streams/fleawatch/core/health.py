@@ -3,7 +3,19 @@
 import struct
 from typing import Self
 
-from fleawatch.core.alerts import FIRING, Cause, Finding, Firing, duration, level, lost_events, watching
+from fleawatch.core.alerts import (
+    FIRING,
+    RESOLVED,
+    Cause,
+    Firing,
+    Words,
+    duration,
+    is_open,
+    level,
+    resolve,
+    tell,
+    watching,
+)
 from fleawatch.core.outputs import Output
 from fleawatch.core.packing import Reader, pack_alerts, pack_sequence, pack_text, read_alerts, read_sequence
 from fleawatch.core.record import Record
@@ -86,27 +98,28 @@ def step(st: HealthState, ev: Health, record: Record, partition: int, out: list[
     st.received = record.timestamp / 1000
     st.named = (ev.epoch, ev.seq)
     at = Cause("health", partition, record.offset, ev.epoch, ev.seq, st.received)
-    level(st, st.rules.agent_stopped, None, clear=True, cause=at, out=out)
+    if level(st, st.rules.agent_stopped, at, 0.0, holds=False, clear=True) == RESOLVED:
+        out.append(resolve(st, st.rules.agent_stopped, at))
     if ev.ts < st.ts:
         return
     st.ts = ev.ts
     st.status = ev.status
     st.interval = ev.interval_secs
     st.uptime = ev.uptime_secs
+    _check_health(st, ev, Cause("health", partition, record.offset, ev.epoch, ev.seq, ev.ts), out)
+
+
+def _check_health(st: HealthState, ev: Health, cause: Cause, out: list[Output]) -> None:
+    rule = st.rules.health_degraded
     bad = sorted(name for name, result in (ev.checks or {}).items() if not result.ok)
-    found = None
-    if bad or ev.status == "degraded":
+    degraded = bool(bad) or ev.status == "degraded"
+    move = level(st, rule, cause, len(bad), holds=degraded, clear=not degraded)
+    if move == FIRING:
         names = ", ".join(f"{name:.64}" for name in bad[:_LISTED]) + (", …" if len(bad) > _LISTED else "")
         title = f"health check failing: {names}" if bad else "reports itself degraded"
-        found = Finding(len(bad), 0.0, title, ev.last_error or "No error was given.", len(bad))
-    cause = Cause("health", partition, record.offset, ev.epoch, ev.seq, ev.ts)
-    level(st, st.rules.health_degraded, found, clear=True, cause=cause, out=out)
-
-
-def lost(st: HealthState, ev: Health, count: int, record: Record, partition: int, out: list[Output]) -> None:
-    """`count` events before `ev` never came."""
-    cause = Cause("health", partition, record.offset, ev.epoch, ev.seq, ev.ts)
-    lost_events(st, st.rules.sequence_gap, count, cause, out)
+        out.append(tell(st, rule, cause, Words(title, ev.last_error or "No error was given.", len(bad), 0)))
+    elif move == RESOLVED:
+        out.append(resolve(st, rule, cause))
 
 
 def tick(st: HealthState, now: float, reading_since: float | None, floor: float) -> tuple[Output, ...]:
@@ -121,22 +134,14 @@ def tick(st: HealthState, now: float, reading_since: float | None, floor: float)
     grace = max(SILENT_INTERVALS * st.interval, floor)
     if st.status == "stopping":
         grace += STOPPING_GRACE_SECS
-    open_alert = st.alerts.get("agent_stopped")
-    is_open = open_alert is not None and open_alert.phase == FIRING
-    if not is_open and now <= max(st.received, reading_since) + grace:
+    rule = st.rules.agent_stopped
+    if now <= max(st.received, reading_since) + grace and not is_open(st, rule):
         return ()
     silent = now - st.received
+    cause = Cause("health", st.home, st.offset, *st.named, now)
+    if level(st, rule, cause, silent, holds=True, clear=False) != FIRING:
+        return ()
     title = f"no sign of life for {duration(silent)}"
     said = "it said it was stopping" if st.status == "stopping" else f"its last status was {st.status}"
     body = f"Health is due every {duration(st.interval)}; {said}, up for {duration(st.uptime)}."
-    out: list[Output] = []
-    cause = Cause("health", st.home, st.offset, *st.named, now)
-    level(
-        st,
-        st.rules.agent_stopped,
-        Finding(silent, grace, title, body, silent),
-        clear=False,
-        cause=cause,
-        out=out,
-    )
-    return tuple(out)
+    return (tell(st, rule, cause, Words(title, body, silent, grace)),)

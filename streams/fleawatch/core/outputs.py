@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from fleawatch.core.record import Record
 from fleawatch_schemas.reasons import Rejected
 from fleawatch_schemas.wire import Alert, Anomaly, encode
 
@@ -32,25 +33,17 @@ def anomaly_output(anomaly: Anomaly) -> Output:
     return Output("anomalies", anomaly.agent_id.encode(), encode(anomaly), labels=labels)
 
 
-def dead_letter(
-    topic: str,
-    partition: int,
-    offset: int,
-    timestamp: int,
-    key: bytes | None,
-    value: bytes | None,
-    why: Rejected,
-) -> Output:
+def dead_letter(topic: str, partition: int, record: Record, why: Rejected) -> Output:
     """The original bytes with the reason in the headers. Labels: source topic, reason.
 
-    `timestamp` (ms) is the broker's append time of the rejected record, so that a replay makes the same dead-letter.
+    Its `ts` is the broker's append time of the rejected record, so that a replay makes the same dead-letter.
     """
     headers = (
         ("reason", why.reason.value.encode()),
         ("detail", why.detail[:DETAIL_LIMIT].encode("utf-8", "replace")),
         ("source-topic", topic.encode()),
         ("source-partition", b"%d" % partition),
-        ("source-offset", b"%d" % offset),
-        ("ts", repr(timestamp / 1000).encode()),
+        ("source-offset", b"%d" % record.offset),
+        ("ts", repr(record.timestamp / 1000).encode()),
     )
-    return Output("dead-letter", key or b"", value or b"", headers, (topic, why.reason.value))
+    return Output("dead-letter", record.key or b"", record.value or b"", headers, (topic, why.reason.value))

@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from fleawatch.core import equity, health, trades
+from fleawatch.core.alerts import Alerting, Cause, lost_events
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.health import HealthState
 from fleawatch.core.outputs import Output, dead_letter
@@ -37,10 +38,9 @@ class Event(Protocol):
     def ts(self) -> float: ...
 
 
-class State(Sequenced, Protocol):
+class State(Sequenced, Alerting, Protocol):
     """What all states have."""
 
-    agent_id: str
     home: int
     offset: int
 
@@ -83,7 +83,6 @@ class Pipeline(Generic[E, S]):
     create: Callable[[E], S]
     first: Callable[[S, E, Record, int, list[Output]], None]
     step: Callable[[S, E, Record, int, list[Output]], None]
-    lost: Callable[[S, E, int, Record, int, list[Output]], None]
     unpack: Callable[[bytes], S]
 
     def apply(
@@ -126,7 +125,8 @@ class Pipeline(Generic[E, S]):
                         applied.duplicates += 1
                         continue
             except Rejected as why:
-                self._reject(partition, record, st, why, applied, dirty)
+                if self._reject(partition, record, st, why, applied):
+                    mark(key)  # type: ignore[arg-type] # as below
                 continue
             st.offset = record.offset
             mark(key)  # type: ignore[arg-type] # a record without a key was rejected
@@ -159,35 +159,31 @@ class Pipeline(Generic[E, S]):
             return False
         if order is Order.STALE:
             raise Rejected(Reason.STALE_EPOCH, f"epoch {ev.epoch} has ended, the agent is at {st.epoch}")
-        at = len(out)
         self.step(st, ev, record, partition, out)
         gap = accept(st, ev.epoch, ev.seq)
         if gap:
-            found = out[at:]
-            del out[at:]
-            self.lost(st, ev, gap, record, partition, out)
-            out += found
+            lost_events(st, gap, Cause(self.topic, partition, record.offset, ev.epoch, ev.seq, ev.ts), out)
         return True
 
-    def _reject(
-        self, partition: int, record: Record, st: S | None, why: Rejected, applied: Applied, dirty: set[bytes]
-    ) -> None:
-        """Dead-letter; where the event still says which it was, its seq is no gap and stays open for a retry."""
-        key, value = record.key, record.value
+    def _reject(self, partition: int, record: Record, st: S | None, why: Rejected, applied: Applied) -> bool:
+        """Dead-letter. Where the event still says which it was, its seq is no gap and stays open for a retry: the state
+        has changed then, and True is returned.
+        """
+        key = record.key
+        noted = False
         if st is not None and key is not None:
             if st.home == -1 and partition_for(key, self.partitions) == partition:
                 st.home = partition
             if st.home == partition:
                 if record.offset <= st.offset:
                     applied.replayed += 1
-                    return
-                if why.reason is not Reason.KEY_MISMATCH and self._note(st, value):
+                    return False
+                if why.reason is not Reason.KEY_MISMATCH and self._note(st, record.value):
                     st.offset = record.offset
-                    dirty.add(key)
+                    noted = True
         applied.rejected[why.reason] = applied.rejected.get(why.reason, 0) + 1
-        applied.outputs.append(
-            dead_letter(self.topic, partition, record.offset, record.timestamp, key, value, why)
-        )
+        applied.outputs.append(dead_letter(self.topic, partition, record, why))
+        return noted
 
     @staticmethod
     def _note(st: S, value: bytes | None) -> bool:
@@ -206,7 +202,6 @@ def equity_pipeline(partitions: int) -> Pipeline[Equity, EquityState]:
         EquityState,
         equity.first,
         equity.step,
-        equity.lost,
         EquityState.unpack,
     )
 
@@ -219,7 +214,6 @@ def trades_pipeline(partitions: int) -> Pipeline[Trade, TradesState]:
         trades.create,
         trades.step,
         trades.step,
-        trades.lost,
         TradesState.unpack,
     )
 
@@ -232,6 +226,5 @@ def health_pipeline(partitions: int) -> Pipeline[Health, HealthState]:
         HealthState,
         health.first,
         health.step,
-        health.lost,
         HealthState.unpack,
     )

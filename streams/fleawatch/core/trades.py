@@ -3,7 +3,7 @@
 import struct
 from typing import Self
 
-from fleawatch.core.alerts import Cause, Firing, lost_events
+from fleawatch.core.alerts import Firing
 from fleawatch.core.outputs import Output
 from fleawatch.core.packing import Reader, pack_alerts, pack_sequence, pack_text, read_alerts, read_sequence
 from fleawatch.core.record import Record
@@ -122,9 +122,3 @@ def step(st: TradesState, trade: Trade, record: Record, partition: int, out: lis
         st.profits.add(net)
     elif net < 0:
         st.losses.add(-net)
-
-
-def lost(st: TradesState, ev: Trade, count: int, record: Record, partition: int, out: list[Output]) -> None:
-    """`count` events before `ev` never came."""
-    cause = Cause("trades", partition, record.offset, ev.epoch, ev.seq, ev.ts)
-    lost_events(st, st.rules.sequence_gap, count, cause, out)

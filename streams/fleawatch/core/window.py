@@ -21,11 +21,17 @@ SCORE_LIMIT = 1.0
 GUARD = 1e-6
 SLACK = 1 + 1e-5
 
+ODD = 1
+"""The new return may be more than three deviations from the others."""
+DRIFT = 2
+"""The regime change score may be above its limit."""
+
 _BASE = SIZE - 1
 _REST = SIZE - RECENT
 # z² = e²(n−1)/(n·q) with e = n·x − Σ and q = n·Σ² − (Σ)²; scores compare variances q/(n(n−1)).
 _Z_FULL = SLACK * (_BASE - 1) / (_BASE * Z_LIMIT**2)
-_SCORE_FULL = SLACK * (_REST * (_REST - 1)) / (RECENT * (RECENT - 1)) / (1 + SCORE_LIMIT) ** 2
+_SCORE = SLACK / (RECENT * (RECENT - 1)) / (1 + SCORE_LIMIT) ** 2
+_SCORE_FULL = _SCORE * _REST * (_REST - 1)
 _GUARD_BASE = GUARD * _BASE
 _GUARD_REST = GUARD * _REST
 
@@ -43,8 +49,8 @@ class ReturnWindow:
         self.r1 = self.r2 = 0.0  # the same over the last 20
         self.top = 0.0
 
-    def push(self, x: float) -> bool:
-        """Take the return `x`; True when an anomaly or a regime change cannot be ruled out."""
+    def push(self, x: float) -> int:
+        """Take the return `x`; says what it cannot rule out (`ODD`, `DRIFT`)."""
         ring = self.ring
         pos = self.pos
         oldest = ring[pos]
@@ -61,35 +67,42 @@ class ReturnWindow:
         if s2 > top:
             self.top = top = s2
         self.count = count = self.count + 1
-        if pos == SIZE - 1:
+        if pos < SIZE - 1:
+            self.pos = pos + 1
+        else:
             self.pos = 0
             self.resum()
-        else:
-            self.pos = pos + 1
         if count < SIZE:
             return self._warm_up(x, b1, b2)
         e = _BASE * x - b1
         q = _BASE * b2 - b1 * b1
         w1 = s1 - r1
         q_rest = _REST * (s2 - r2) - w1 * w1
-        return (
-            e * e * _Z_FULL > q
-            or (RECENT * r2 - r1 * r1) * _SCORE_FULL > q_rest
-            or q < _GUARD_BASE * top
-            or q_rest < _GUARD_REST * top
-        )
+        maybe = 0
+        if e * e * _Z_FULL > q or q < _GUARD_BASE * top:
+            maybe = ODD
+        if (RECENT * r2 - r1 * r1) * _SCORE_FULL > q_rest or q_rest < _GUARD_REST * top:
+            maybe |= DRIFT
+        return maybe
 
-    def _warm_up(self, x: float, b1: float, b2: float) -> bool:
+    def _warm_up(self, x: float, b1: float, b2: float) -> int:
+        """The same questions while the window is not full."""
         n = self.count - 1
-        if n + 1 < MIN_SAMPLES:
-            return False
-        if self.count >= MIN_SAMPLES + RECENT:
-            return (
-                True  # 60 points of an agent's life: looking at them closely costs less than another formula
-            )
+        if n < MIN_SAMPLES - 1:
+            return 0
         e = n * x - b1
         q = n * b2 - b1 * b1
-        return e * e * (SLACK * (n - 1)) > q * (n * Z_LIMIT**2) or q < GUARD * n * self.top
+        maybe = 0
+        if e * e * (SLACK * (n - 1)) > q * (n * Z_LIMIT**2) or q < GUARD * n * self.top:
+            maybe = ODD
+        rest = n + 1 - RECENT
+        if rest >= MIN_SAMPLES:
+            w1 = self.s1 - self.r1
+            q_rest = rest * (self.s2 - self.r2) - w1 * w1
+            q_recent = RECENT * self.r2 - self.r1 * self.r1
+            if q_recent * (rest * (rest - 1)) * _SCORE > q_rest or q_rest < GUARD * rest * self.top:
+                maybe |= DRIFT
+        return maybe
 
     def resum(self) -> None:
         """Start the sums again from the returns: at every turn of the ring, after a doubtful answer, and after unpacking."""
