@@ -34,6 +34,7 @@ def rejection(error: ValidationError) -> Rejected:
     if first["type"] == "missing":
         return Rejected(Reason.MISSING_FIELD, f"{field}: missing{more}")
     expected = first["msg"].removeprefix("Input ")
+    expected = expected[:1].lower() + expected[1:]
     got = f"got {_shown(first)}, " if first["loc"] else ""
     return Rejected(_reason(first), f"{field or 'event'}: {got}{expected}{more}")
 
@@ -51,6 +52,7 @@ def _shown(first: ErrorDetails) -> str:
         return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
     if isinstance(value, str) and _PRIVATE.intersection(str(part) for part in first["loc"]):
         return f"a string of {len(value)} characters (not shown)"
-    text = _LITERALS.get(value) if isinstance(value, bool | None) else ascii(value)
-    text = str(text)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text)} characters)"
+    if isinstance(value, bool | None):
+        return _LITERALS[value]
+    text = ascii(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(str(value))} characters)"

@@ -11,12 +11,29 @@ from typing import Any, NoReturn
 from fleawatch_schemas.bounds import MAX_DEPTH, MAX_MESSAGE_BYTES
 from fleawatch_schemas.reasons import Reason, Rejected
 
+
 _BOM = b"\xef\xbb\xbf"
 _ESCAPED = re.compile(rb"\\.", re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _OPENING = frozenset(b"[{")
 # No double has more digits before the point; Python itself refuses to read more than 4,300.
 _LONGEST_INT = 310
+_KINDS = {
+    list: "a list",
+    str: "a string",
+    int: "a number",
+    float: "a number",
+    bool: "a boolean",
+    type(None): "null",
+}
+
+
+class _NoSuchNumber(Exception):  # noqa: N818 -- never leaves this file
+    """NaN, Infinity or -Infinity: Python reads them, JSON has none of them."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 def parse(raw: bytes) -> dict[str, Any]:
@@ -32,6 +49,10 @@ def parse(raw: bytes) -> dict[str, Any]:
     _check_depth(raw)
     try:
         document = _decoder.decode(text)
+    except _NoSuchNumber as error:
+        raise Rejected(
+            Reason.NOT_FINITE, f"{_field_of(error.name, text)}: got {error.name}, should be a finite number"
+        ) from None
     except json.JSONDecodeError as error:
         raise Rejected(Reason.NOT_JSON, f"character {error.pos}: {error.msg}") from None
     if b"\\u" in raw:
@@ -39,16 +60,6 @@ def parse(raw: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise Rejected(Reason.NOT_AN_OBJECT, f"got {_KINDS[type(document)]}, expected an object")
     return document
-
-
-_KINDS = {
-    list: "a list",
-    str: "a string",
-    int: "a number",
-    float: "a number",
-    bool: "a boolean",
-    type(None): "null",
-}
 
 
 def _check_depth(raw: bytes) -> None:
@@ -87,7 +98,12 @@ def _integer(digits: str) -> int:
 
 
 def _constant(name: str) -> NoReturn:
-    raise Rejected(Reason.NOT_FINITE, f"{name} is not a number that JSON has")
+    raise _NoSuchNumber(name)
+
+
+def _field_of(constant: str, text: str) -> str:
+    found = re.search(rf'"([A-Za-z0-9_.-]{{1,64}})"[ \t\r\n]*:[ \t\r\n]*{constant}', text)
+    return found[1] if found else "somewhere"
 
 
 _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_constant=_constant)

@@ -1,0 +1,101 @@
+"""The contracts as an AsyncAPI 3 document: channels, who writes and who reads them, and their messages."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from fleawatch_schemas.topics import TOPICS, TopicSpec
+
+_VERSION = "1.0.0"
+"""Of the contracts; the events say its first part in `v`."""
+_SCHEMA_FORMAT = "application/schema+json;version=draft-07"
+
+_KEYS = {
+    "metrics": "`agent_id|window`",
+    "attribution": "`agent_id|window`",
+    "notifications": "`delivery|channel|alert_id|status`, `ack|alert_id` or `silence|id`",
+    "rules": "`fleet`, `group|name` or `agent|id`",
+    "dead-letter": "the original key",
+}
+_WRITERS = {
+    "agents": ("monitor", "operator"),
+    "command-acks": ("agent",),
+    "commands": ("monitor", "operator"),
+    "control-state": ("monitor", "operator"),
+    "equity": ("agent",),
+    "health": ("agent",),
+    "notifications": ("notifier", "operator"),
+    "rules": ("operator",),
+    "trades": ("agent",),
+}
+"""The monitor writes the others. A bridge writes as the agent that it polls for."""
+
+
+def document() -> dict[str, Any]:
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "fleawatch",
+            "version": _VERSION,
+            "description": (
+                "Events of trading agents, and what the monitor concludes from them. JSON in UTF-8, one event per "
+                "Kafka message of at most 256 KiB. Topic names carry a configurable prefix, by default `fleawatch.`. "
+                "What is keyed by an agent is partitioned by murmur2 of the agent's id. Unknown fields are "
+                "ignored. Beyond what a schema can say: no key occurs twice, numbers are finite, integers are "
+                "written without a point."
+            ),
+            "license": {"name": "MIT"},
+        },
+        "defaultContentType": "application/json",
+        "channels": {spec.name: _channel(spec) for spec in _specs()},
+        "operations": dict(_operations()),
+        "components": {"messages": {spec.name: _message(spec) for spec in _specs()}},
+    }
+
+
+def _specs() -> Iterable[TopicSpec]:
+    return sorted(TOPICS.values(), key=lambda spec: spec.name)
+
+
+def _channel(spec: TopicSpec) -> dict[str, Any]:
+    kept = "the latest message of each key is kept" if spec.cleanup == "compact" else "kept for a time"
+    return {
+        "address": f"{{prefix}}{spec.name}",
+        "description": f"Keyed by {_KEYS.get(spec.name, 'agent_id')}; {kept}.",
+        "parameters": {
+            "prefix": {"default": "fleawatch.", "description": "The same for all topics of a fleet."}
+        },
+        "messages": {spec.name: {"$ref": f"#/components/messages/{spec.name}"}},
+        "bindings": {"kafka": {"topicConfiguration": _topic_configuration(spec), "bindingVersion": "0.5.0"}},
+    }
+
+
+def _topic_configuration(spec: TopicSpec) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "cleanup.policy": [spec.cleanup],
+        "max.message.bytes": int(spec.config["max.message.bytes"]),
+    }
+    if "retention.ms" in spec.config:
+        result["retention.ms"] = int(spec.config["retention.ms"])
+    return result
+
+
+def _operations() -> Iterable[tuple[str, dict[str, Any]]]:
+    for spec in _specs():
+        for writer in _WRITERS.get(spec.name, ("monitor",)):
+            yield (
+                f"{writer}-sends-{spec.name}",
+                {"action": "send", "channel": {"$ref": f"#/channels/{spec.name}"}},
+            )
+
+
+def _message(spec: TopicSpec) -> dict[str, Any]:
+    model = spec.model
+    schema = {"schemaFormat": _SCHEMA_FORMAT, "schema": {"$ref": f"./json/{spec.name}.json"}}
+    message: dict[str, Any] = {
+        "name": model.__name__,
+        "summary": " ".join((model.__doc__ or "").split("\n\n")[0].split()),
+    }
+    if spec.name == "dead-letter":
+        # The value is what could not be read, so it has no schema and no content type.
+        return {**message, "contentType": "application/octet-stream", "headers": schema}
+    return {**message, "payload": schema}
