@@ -41,7 +41,7 @@ class Profile:
 
 
 ARCHETYPES = (
-    Profile("hold", strategies.BuyAndHold, "spx", date(2008, 7, 16), 0.8, LEVERAGE),
+    Profile("hold", strategies.BuyAndHold, "spx", date(2008, 7, 16), 0.25, LEVERAGE),
     Profile("crossover", strategies.MovingAverageCrossover, "ixic", date(2003, 4, 3), 0.4, CRASH),
     Profile("momentum", strategies.Momentum, "googl", date(2012, 1, 3), 0.25, FAT_FINGER),
     Profile("reversion", strategies.MeanReversion, "eurusd", date(2017, 2, 24), 0.5, DRIFT),

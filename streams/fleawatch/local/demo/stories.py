@@ -25,7 +25,11 @@ class Story:
 
 CRASH = Story(Fault.CRASH, 50, 0, "agent_stopped", "its process was killed (SIGKILL)")
 LEVERAGE = Story(
-    Fault.LEVERAGE, 0, 2.5, "drawdown_exceeded", "sized 2.5 times too large, held through the crash of 2008"
+    Fault.LEVERAGE,
+    0,
+    8,
+    "drawdown_exceeded",
+    "sized 8 times too large (twice its equity), held through the crash of 2008",
 )
 FAT_FINGER = Story(Fault.FAT_FINGER, 60, 50, "return_anomaly", "one order 50 times too large, closed at once")
 DRIFT = Story(Fault.DRIFT, 60, 3, "strategy_drift", "its position size grows to 3 times what it was")
