@@ -4,6 +4,7 @@ FleawatchError
 ├── ConfigError        the settings or a file are wrong: a person must change them (the command line exits with 2)
 ├── TopicMismatch      a topic on the broker is not as the design needs it: the start is refused
 ├── BrokerUnavailable  Kafka cannot be reached: trying again can help
+├── LogTruncated       an offset that we committed lies beyond the end of the log: the topic is another one
 ├── StateUnreadable    a stored state is of an unknown version or damaged: the worker stops rather than guess
 ├── BarrierFailed      state or outputs could not be made durable: nothing was committed, the worker stops
 └── DeliveryFailed     a channel did not take a message (see `fleawatch.notifiers`)
@@ -34,6 +35,10 @@ class BrokerUnavailable(FleawatchError):
     """No broker answers at the given servers."""
 
     retryable = True
+
+
+class LogTruncated(FleawatchError):  # noqa: N818 -- the class names the condition, like its siblings
+    """The committed offset lies beyond the end of the log: the topic was made anew under a group that knew the old one."""
 
 
 class StateUnreadable(FleawatchError):

@@ -53,7 +53,13 @@ def apply(records: list[Any], states: dict[bytes, Tally], dirty: set[bytes]) -> 
 
 
 def make_app(
-    app_id: str, bootstrap: str, source: str, out: str, partitions: int, data_dir: str, commit_interval: float = 0.5
+    app_id: str,
+    bootstrap: str,
+    source: str,
+    out: str,
+    partitions: int,
+    data_dir: str,
+    commit_interval: float = 0.5,
 ) -> BatchApp:
     app = BatchApp(app_id, bootstrap_servers=bootstrap, commit_interval=commit_interval, data_dir=data_dir)
     table = app.batch_table("tally", source, Tally, partitions)

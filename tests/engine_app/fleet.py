@@ -17,7 +17,9 @@ TESTS = Path(__file__).resolve().parents[1]
 class Fleet:
     """`size` workers of one command; their output goes to files below `log_dir`."""
 
-    def __init__(self, command: Sequence[str], size: int, log_dir: Path, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str], size: int, log_dir: Path, env: dict[str, str] | None = None
+    ) -> None:
         self._command = list(command)
         self._env = {**os.environ, "PYTHONPATH": str(TESTS), **(env or {})}
         self._log_dir = log_dir
@@ -64,7 +66,9 @@ class Fleet:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
         for worker in self.workers:
             if worker.poll() is None:
                 worker.kill()

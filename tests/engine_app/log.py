@@ -13,12 +13,16 @@ async def create_topics(bootstrap: str, names: Mapping[str, Mapping[str, str]], 
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        await admin.create_topics([NewTopic(n, partitions, 1, topic_configs=dict(c)) for n, c in names.items()])
+        await admin.create_topics(
+            [NewTopic(n, partitions, 1, topic_configs=dict(c)) for n, c in names.items()]
+        )
     finally:
         await admin.close()
 
 
-async def produce(bootstrap: str, topic: str, records: list[tuple[bytes, bytes]], per_second: float = 0.0) -> None:
+async def produce(
+    bootstrap: str, topic: str, records: list[tuple[bytes, bytes]], per_second: float = 0.0
+) -> None:
     """All of `records`, in order, acknowledged; at `per_second` if given."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, linger_ms=5)
     await producer.start()
@@ -36,7 +40,7 @@ async def produce(bootstrap: str, topic: str, records: list[tuple[bytes, bytes]]
         await producer.stop()
 
 
-async def read_all(bootstrap: str, topic: str) -> dict[int, list[ConsumerRecord]]:
+async def read_all(bootstrap: str, topic: str) -> dict[int, list[ConsumerRecord[bytes, bytes]]]:
     """Every record that the topic holds now, by partition."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     await consumer.start()
@@ -47,7 +51,7 @@ async def read_all(bootstrap: str, topic: str) -> dict[int, list[ConsumerRecord]
         consumer.assign(tps)
         await consumer.seek_to_beginning(*tps)
         ends = await consumer.end_offsets(tps)
-        found: dict[int, list[ConsumerRecord]] = {tp.partition: [] for tp in tps}
+        found: dict[int, list[ConsumerRecord[bytes, bytes]]] = {tp.partition: [] for tp in tps}
         while [tp for tp in tps if await consumer.position(tp) < ends[tp]]:
             for tp, records in (await consumer.getmany(timeout_ms=500)).items():
                 found[tp.partition] += [record for record in records if record.offset < ends[tp]]
@@ -62,6 +66,8 @@ async def final_state(bootstrap: str, changelog: str) -> dict[int, dict[bytes, b
     for partition, records in (await read_all(bootstrap, changelog)).items():
         held = states.setdefault(partition, {})
         for record in records:
+            assert record.key is not None
+            assert record.value is not None
             rank, body = open_envelope(record.value)
             if record.key not in held or rank >= held[record.key][0]:
                 held[record.key] = (rank, body)

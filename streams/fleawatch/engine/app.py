@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Iterable
 from typing import Any, cast
 
 import faust
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from faust.tables.manager import TableManager
 from faust.types import TP
 
 from fleawatch.engine.barrier import CommitBarrier
@@ -14,7 +15,7 @@ from fleawatch.engine.fence import Fence
 from fleawatch.engine.outbox import Outbox, Outgoing
 from fleawatch.engine.restore import read_changelog
 from fleawatch.engine.table import State, WriteBehindTable
-from fleawatch.engine.transport import Batch, BatchConsumer, BatchTransport
+from fleawatch.engine.transport import Batch, BatchConsumer, BatchProducer, BatchTransport, Record
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,9 @@ PRODUCER_BATCH_BYTES = 512 * 1024
 class BatchApp(faust.App):
     """`batch_table` ties an input topic to the table that its events change; `batches` is what an agent iterates."""
 
-    def __init__(self, app_id: str, *, bootstrap_servers: str, commit_interval: float, data_dir: str, **options: Any) -> None:
+    def __init__(
+        self, app_id: str, *, bootstrap_servers: str, commit_interval: float, data_dir: str, **options: Any
+    ) -> None:
         super().__init__(
             app_id,
             broker=f"kafka://{bootstrap_servers.replace(',', ';')}",
@@ -62,13 +65,15 @@ class BatchApp(faust.App):
 
     # -- composition
 
-    def batch_table(self, name: str, source_topic: str, state_type: type[State], partitions: int) -> WriteBehindTable:
+    def batch_table(
+        self, name: str, source_topic: str, state_type: type[State], partitions: int
+    ) -> WriteBehindTable:
         """The table of the states that records of `source_topic` change; its changelog is `<app id>-<name>-changelog`."""
         table = WriteBehindTable(
             self, name=name, source_topic=source_topic, state_type=state_type, partitions=partitions
         )
         self._tables_of[source_topic] = table
-        return cast(WriteBehindTable, self.tables.add(table))
+        return cast("WriteBehindTable", self.tables.add(table))
 
     @property
     def batch_topics(self) -> Iterable[str]:
@@ -79,7 +84,7 @@ class BatchApp(faust.App):
 
     # -- the data path
 
-    async def batches(self, stream: Any) -> AsyncIterator[tuple[TP, list[ConsumerRecord]]]:
+    async def batches(self, stream: Any) -> AsyncIterator[tuple[TP, list[Record]]]:
         """(partition, records to apply), in order, none twice. The agent ends each with `applied`, without awaiting between."""
         async for event in stream.events():
             batch: Batch = event.value
@@ -88,7 +93,7 @@ class BatchApp(faust.App):
                 yield tp, records
                 await self.outbox.room()
 
-    def applied(self, tp: TP, records: list[ConsumerRecord], outputs: list[Outgoing]) -> None:
+    def applied(self, tp: TP, records: list[Record], outputs: list[Outgoing]) -> None:
         """`records` are in the state now, and these are their outputs."""
         self.outbox.put(tp, outputs)
         self.batch_consumer.cursors.advance(tp, records[-1].offset + 1)
@@ -99,8 +104,26 @@ class BatchApp(faust.App):
             return []
         table = self._tables_of[source_topic]
         return [
-            tp for tp in self.batch_consumer.cursors.positions() if tp.topic == source_topic and table.holds(tp.partition)
+            tp
+            for tp in self.batch_consumer.cursors.positions()
+            if tp.topic == source_topic and table.holds(tp.partition)
         ]
+
+    def not_ready(self) -> str:
+        """Why this worker is not doing its work yet; "" when it is."""
+        if self.rebalancing or not cast("TableManager", self.tables).recovery.completed.is_set():
+            return "partitions are being assigned or recovered"
+        missing = [
+            tp
+            for tp in self.batch_consumer.cursors.positions()
+            if not self.table_of(tp.topic).holds(tp.partition)
+        ]
+        return f"state is missing for {missing}" if missing else ""
+
+    def lags(self) -> dict[TP, int]:
+        """Records of each owned partition that are not applied yet."""
+        progress = {tp: self.batch_consumer.progress(tp) for tp in self.batch_consumer.cursors.positions()}
+        return {tp: max(0, found[1] - found[0]) for tp, found in progress.items() if found is not None}
 
     # -- recovery
 
@@ -124,7 +147,7 @@ class BatchApp(faust.App):
             finally:
                 await consumer.stop()
         except Exception as exc:
-            log.error("%s: recovery failed: %s", table.name, exc)
+            log.error("%s: recovery failed: %s", table.name, exc)  # noqa: TRY400 -- the crash shows the rest
             await self.crash(exc)
             await asyncio.Event().wait()  # Faust would go on without the state: it must not
             raise
@@ -136,16 +159,21 @@ class BatchApp(faust.App):
 
     @property
     def batch_consumer(self) -> BatchConsumer:
-        return cast(BatchConsumer, self.consumer)
+        return cast("BatchConsumer", self.consumer)
 
     @property
     def kafka_producer(self) -> AIOKafkaProducer:
         """The aiokafka producer below Faust's: its futures end with the broker's acknowledgement."""
-        return self.producer._ensure_producer()
+        producer: AIOKafkaProducer = cast("BatchProducer", self.producer)._ensure_producer()
+        return producer
 
     async def _produce(self, output: Outgoing) -> Awaitable[Any]:
         ack: Awaitable[Any] = await self.kafka_producer.send(
-            output.topic, output.value, key=output.key, headers=list(output.headers)
+            output.topic,
+            output.value,
+            key=output.key,
+            partition=output.partition,
+            headers=list(output.headers),
         )
         return ack
 

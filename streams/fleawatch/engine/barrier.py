@@ -93,7 +93,9 @@ class CommitBarrier:
             raise
         return sum(len(value) for _, value in snapshot.state)
 
-    async def _send_state(self, table: WriteBehindTable, partition: int, state: list[tuple[bytes, bytes]]) -> None:
+    async def _send_state(
+        self, table: WriteBehindTable, partition: int, state: list[tuple[bytes, bytes]]
+    ) -> None:
         producer = self._app.kafka_producer
         topic = table.changelog_topic_name
         acks = []
@@ -103,7 +105,9 @@ class CommitBarrier:
                 acks.append(await self._send_batch(batch, topic, partition))
                 batch = producer.create_batch()
                 if batch.append(key=key, value=value, timestamp=None) is None:
-                    raise BarrierFailed(f"{topic}: the state of {key!r} ({len(value)} bytes) does not fit a batch")
+                    raise BarrierFailed(
+                        f"{topic}: the state of {key!r} ({len(value)} bytes) does not fit a batch"
+                    )
         if batch.record_count():
             acks.append(await self._send_batch(batch, topic, partition))
         await asyncio.gather(*acks)
@@ -111,7 +115,10 @@ class CommitBarrier:
     async def _send_batch(self, batch: object, topic: str, partition: int) -> "asyncio.Future[object]":
         if not self._app.fence.open:  # checked for each send: a suspension can fall between two of them
             raise BarrierFailed("the session may be over: nothing more is written")
-        return await self._app.kafka_producer.send_batch(batch, topic, partition=partition)
+        ack: asyncio.Future[object] = await self._app.kafka_producer.send_batch(
+            batch, topic, partition=partition
+        )
+        return ack
 
     async def _failed(self, exc: Exception) -> None:
         self._failures += 1

@@ -7,21 +7,25 @@ changes. One pump sends them, so two transitions of one alert cannot overtake ea
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from faust.types import TP
 
 
 class Outgoing(NamedTuple):
-    """One record to produce; its partition follows from the key (murmur2)."""
+    """One record to produce. `partition` None: the key's (murmur2)."""
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
+    partition: int | None = None
 
 
-Send = Callable[[Outgoing], Awaitable[Awaitable[Any]]]  # hands a record to the producer; the inner one is its ack
+Send = Callable[
+    [Outgoing], Awaitable[Awaitable[Any]]
+]  # hands a record to the producer; the inner one is its ack
 MAX_UNACKED = 256  # puts (one per applied batch) in flight before the agents wait
 
 
@@ -79,11 +83,11 @@ class Outbox:
                     done.set_exception(exc)
                     await self._on_error(exc)
                     return
-                acks.add_done_callback(lambda acks, done=done: self._settle(acks, done))
+                acks.add_done_callback(partial(self._settle, done))
             self._wake.clear()
             await self._wake.wait()
 
-    def _settle(self, acks: "asyncio.Future[list[Any]]", done: "asyncio.Future[None]") -> None:
+    def _settle(self, done: "asyncio.Future[None]", acks: "asyncio.Future[list[Any]]") -> None:
         if done.done():
             return
         if acks.cancelled():

@@ -1,23 +1,28 @@
 """Read a table's partitions back from their changelog: by a plain consumer, in batches, to the end, before the first event.
 
-Faust's own recovery works one event at a time, logs a value it cannot read and hangs, and can wait for ever for a partition
-that retention has emptied (docs/decisions/restore.md). This reads what is there, keeps per key the record with the highest (generation, offset),
-and raises when it meets a value that it cannot read.
+Faust's own recovery works one event at a time, logs a value it cannot read and hangs, and can wait for ever for a
+partition that retention has emptied (docs/decisions/restore.md). This reads what is there, keeps per key the record with
+the highest (generation, offset), and raises when it meets a value that it cannot read.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from fleawatch.engine.table import State, open_envelope
+from fleawatch.engine.transport import Record
 from fleawatch.errors import BrokerUnavailable, StateUnreadable
 
 STALL_SECS = 60.0
 
 
 async def read_changelog(
-    consumer: AIOKafkaConsumer, topic: str, partitions: set[int], state_type: type[State], still_wanted: Callable[[], bool]
+    consumer: AIOKafkaConsumer,
+    topic: str,
+    partitions: set[int],
+    state_type: type[State],
+    still_wanted: Callable[[], bool],
 ) -> dict[int, dict[bytes, State]] | None:
     """States by partition and key; None when they are no longer wanted (another rebalance came).
 
@@ -40,7 +45,9 @@ async def read_changelog(
         if batches:
             progress = loop.time()
         elif loop.time() - progress > STALL_SECS:
-            raise BrokerUnavailable(f"{topic}: no changelog record for {STALL_SECS:.0f} s, {len(remaining)} partitions unread")
+            raise BrokerUnavailable(
+                f"{topic}: no changelog record for {STALL_SECS:.0f} s, {len(remaining)} partitions unread"
+            )
         for tp, records in batches.items():
             _keep_best(best[tp.partition], records, topic)
         for tp in remaining:  # also past what compaction removed and transaction markers
@@ -48,15 +55,18 @@ async def read_changelog(
     return {partition: _unpack(topic, partition, values, state_type) for partition, values in best.items()}
 
 
-def _keep_best(best: dict[bytes, tuple[tuple[int, int], bytes]], records: list[object], topic: str) -> None:
+def _keep_best(
+    best: dict[bytes, tuple[tuple[int, int], bytes]], records: Sequence[Record], topic: str
+) -> None:
     for record in records:
-        if record.value is None:
-            best.pop(record.key, None)
-            continue
+        if record.key is None or record.value is None:
+            continue  # nobody deletes a state yet
         try:
             rank, body = open_envelope(record.value)
         except StateUnreadable as exc:
-            raise StateUnreadable(f"{topic}[{record.partition}]@{record.offset}: {exc}", hint=exc.hint) from None
+            raise StateUnreadable(
+                f"{topic}[{record.partition}]@{record.offset}: {exc}", hint=exc.hint
+            ) from None
         held = best.get(record.key)
         if held is None or rank >= held[0]:
             best[record.key] = (rank, body)

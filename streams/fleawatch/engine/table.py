@@ -6,16 +6,21 @@ A changelog value is an envelope (who wrote it, up to which source offset) and t
 
 import struct
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import faust
 from faust.types import TP
 
 from fleawatch.errors import StateUnreadable
 
+if TYPE_CHECKING:
+    from fleawatch.engine.app import BatchApp
+
 ENVELOPE = struct.Struct("<BIq")  # version, generation of the writer, source offset
 ENVELOPE_VERSION = 1
-REWRITE_SECS = 1500.0  # every live key anew within 25 minutes: compaction may not leave a zombie's record as the last
+REWRITE_SECS = (
+    1500.0  # every live key anew within 25 minutes: compaction may not leave a zombie's record as the last
+)
 
 
 class State(Protocol):
@@ -29,12 +34,14 @@ class State(Protocol):
     def unpack(cls, data: bytes) -> Self: ...
 
 
-class WriteBehindTable(faust.Table):
+class WriteBehindTable(faust.Table[bytes, Any]):
     """State per partition and key. Agents change it in place and mark the key dirty, in one step without awaiting."""
 
     state_type: type[State]
 
-    def __init__(self, app: faust.App, *, name: str, source_topic: str, state_type: type[State], **kwargs: Any) -> None:
+    def __init__(
+        self, app: faust.App, *, name: str, source_topic: str, state_type: type[State], **kwargs: Any
+    ) -> None:
         super().__init__(app, name=name, key_type=bytes, value_type=bytes, **kwargs)
         self.source_topic = source_topic
         self.state_type = state_type
@@ -64,7 +71,9 @@ class WriteBehindTable(faust.Table):
     def _current_partition(self) -> int:
         event = faust.current_event()
         if event is None:
-            raise LookupError("outside of a stream a table needs a partition: use states(partition) and dirty(partition)")
+            raise LookupError(
+                "outside of a stream a table needs a partition: use states(partition) and dirty(partition)"
+            )
         return event.message.partition
 
     # -- what the barrier uses
@@ -109,7 +118,7 @@ class WriteBehindTable(faust.Table):
                 del held[partition]
 
     async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
-        await self.app.restore(self, active_tps)
+        await cast("BatchApp", self.app).restore(self, active_tps)
         await super().on_recovery_completed(active_tps, standby_tps)
 
     def holds(self, partition: int) -> bool:

@@ -10,27 +10,26 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
 
 from fleawatch.engine.cursor import Cursors, Delivery, Verdict
-from fleawatch.errors import FleawatchError
+from fleawatch.errors import LogTruncated
 
 if TYPE_CHECKING:
     from fleawatch.engine.app import BatchApp
 
 
+Record = ConsumerRecord[bytes, bytes]
+
+
 class Batch(NamedTuple):
     """All that one fetch brought for one partition, oldest first: never empty."""
 
-    records: list[ConsumerRecord]
+    records: list[Record]
     delivery: Delivery
-
-
-class LogTruncated(FleawatchError):
-    """The committed offset lies beyond the end of the log: the topic was made anew under a group that knew the old one."""
 
 
 class BatchThread(driver.AIOKafkaConsumerThread):
@@ -40,7 +39,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         await super().on_start()
-        coordinator = self._ensure_consumer()._coordinator
+        coordinator = cast("Any", self._ensure_consumer()._coordinator)  # aiokafka types it partly
         heartbeat = coordinator._do_heartbeat
         fence = self.app.fence
 
@@ -54,31 +53,40 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         coordinator._do_heartbeat = confirmed_heartbeat
 
     async def seek_inputs(self, wanted: Mapping[TP, int] | None) -> dict[TP, int]:
-        """Seek every input partition to `wanted`, or else to its committed offset, or else to the start of its log."""
+        """Seek every input partition to `wanted`, or else to where it starts for this group."""
         consumer = self._ensure_consumer()
         owned = consumer.assignment()
-        consumer.pause(*[tp for tp in owned if tp.topic in self.app.tables.changelog_topics])  # we read those ourselves
-        tps = [driver.ensure_aiokafka_TP(tp) for tp in owned if tp.topic in self.app.batch_topics]
+        changelogs = self.app.tables.changelog_topics
+        consumer.pause(*[tp for tp in owned if tp.topic in changelogs])  # we read those ourselves
         if wanted is None:
-            committed = dict(zip(tps, await asyncio.gather(*[consumer.committed(tp) for tp in tps]), strict=True))
-            starts, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
-            for tp, offset in committed.items():
-                if offset is not None and offset > ends[tp]:
-                    raise LogTruncated(
-                        f"{tp.topic}[{tp.partition}]: committed offset {offset} is beyond the log's end {ends[tp]}",
-                        hint="the topic was deleted and made anew: use another app id, or reset the group and its changelogs",
-                    )
-            wanted = {TP(*tp): starts[tp] if (at := committed[tp]) is None else at for tp in tps}
-        positions = {tp: offset for tp, offset in wanted.items() if driver.ensure_aiokafka_TP(tp) in owned}
+            wanted = await self._starts([tp for tp in owned if tp.topic in self.app.batch_topics])
+        positions = {tp: offset for tp, offset in wanted.items() if TopicPartition(*tp) in owned}
         for tp, offset in positions.items():
-            consumer.seek(driver.ensure_aiokafka_TP(tp), offset)
+            consumer.seek(TopicPartition(*tp), offset)
         return positions
+
+    async def _starts(self, tps: list[TopicPartition]) -> dict[TP, int]:
+        """The committed offset, or the start of the log where nothing was committed yet."""
+        consumer = self._ensure_consumer()
+        committed = await asyncio.gather(*[consumer.committed(tp) for tp in tps])
+        begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        starts = {}
+        for tp, offset in zip(tps, committed, strict=True):
+            if offset is not None and offset > ends[tp]:
+                raise LogTruncated(
+                    f"{tp.topic}[{tp.partition}]: committed offset {offset} is beyond the log's end {ends[tp]}",
+                    hint="the topic was deleted and made anew: use another app id, or reset the group and its changelogs",
+                )
+            starts[TP(tp.topic, tp.partition)] = begins[tp] if offset is None else offset
+        return starts
 
     def fetch_state(self, tp: TP) -> tuple[int, float] | None:
         """(end of the log, time of the last good fetch answer in seconds since the epoch), once there was one."""
-        subscription = self._ensure_consumer()._subscription.subscription
+        subscription = cast(
+            "Any", self._ensure_consumer()
+        )._subscription.subscription  # None before the first assignment
         assignment = subscription.assignment if subscription is not None else None
-        key = driver.ensure_aiokafka_TP(tp)
+        key = TopicPartition(*tp)
         if assignment is None or key not in assignment.tps:
             return None
         state = assignment.state_value(key)
@@ -137,19 +145,21 @@ class BatchConsumer(driver.Consumer):
 
     # -- fetching
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109 -- Faust's signature
         incarnation = self.cursors.incarnation
         records, _ = await self._wait_next_records(timeout)
-        if not records or self.should_stop or not self.flow_active:
+        if not records or self.should_stop or not self._flowing():
             return  # a flow that was stopped is resumed with a seek
         if incarnation != self.cursors.incarnation:
             await self.rewind()  # fetched before or after that seek? Fetch again
             return
         deliveries = [
-            (tp, Batch(batch, self.cursors.fetched(tp, batch[-1].offset + 1))) for tp, batch in records.items() if batch
+            (tp, Batch(batch, self.cursors.fetched(tp, batch[-1].offset + 1)))
+            for tp, batch in records.items()
+            if batch
         ]
         for tp, batch in deliveries:
-            if not self.flow_active or incarnation != self.cursors.incarnation:
+            if not self._flowing() or incarnation != self.cursors.incarnation:
                 return
             if tp.topic in self.app.batch_topics:
                 yield tp, self._batch_message(tp, batch)
@@ -157,15 +167,21 @@ class BatchConsumer(driver.Consumer):
                 for record in batch.records:
                     yield tp, self._to_message(tp, record)
 
+    def _flowing(self) -> bool:
+        return self.flow_active  # a call: it changes while we wait
+
     def _batch_message(self, tp: TP, batch: Batch) -> Message:
         message = self._to_message(tp, batch.records[-1])
-        message.key, message.value = None, batch
+        message.key, message.value = (
+            None,
+            cast("bytes", batch),
+        )  # our streams' codec is raw: it hands on what it gets
         self._read_offset[tp] = message.offset - 1  # so that Faust sees no gap
         return message
 
     # -- applying
 
-    async def admit(self, tp: TP, batch: Batch) -> list[ConsumerRecord]:
+    async def admit(self, tp: TP, batch: Batch) -> list[Record]:
         """The records of `batch` to apply now: none of a stale batch, none twice. A hole is fetched again."""
         records = batch.records
         match self.cursors.judge(tp, batch.delivery, records[0].offset):
@@ -175,7 +191,9 @@ class BatchConsumer(driver.Consumer):
                     return [record for record in records if record.offset >= cursor]
                 return records
             case Verdict.HOLE:
-                self.log.warning("%s[%s]: hole at %s, fetching again", tp.topic, tp.partition, self.cursors.get(tp))
+                self.log.warning(
+                    "%s[%s]: hole at %s, fetching again", tp.topic, tp.partition, self.cursors.get(tp)
+                )
                 await self.rewind()
         return []
 
@@ -231,5 +249,3 @@ class BatchProducer(driver.Producer):
 class BatchTransport(driver.Transport):
     Consumer = BatchConsumer
     Producer = BatchProducer
-
-
