@@ -1,0 +1,74 @@
+"""docker-compose.yml beyond its schema (which `make manifests` checks): hardening, secrets, names that must exist elsewhere."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fleawatch.cli import COMMANDS
+from fleawatch.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[3]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if name != "kafka"}
+each_of_ours = pytest.mark.parametrize("name", OURS)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_is_confined(name: str) -> None:
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert service["restart"]
+    assert not {"privileged", "pid", "network_mode", "cap_add", "devices"} & set(service)
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+
+
+@each_of_ours
+def test_our_roles_run_read_only_as_the_image_user(name: str) -> None:
+    service = OURS[name]
+    assert service["read_only"] is True
+    assert service["user"] in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert service["command"][0] in COMMANDS
+
+
+@each_of_ours
+def test_settings_exist_and_secrets_come_from_files(name: str) -> None:
+    fields = {PREFIX + field.upper() for field in Settings.model_fields}
+    secret_fields = {PREFIX + "TELEGRAM_TOKEN", PREFIX + "SLACK_WEBHOOK"}
+    mounted = {f"/run/secrets/{secret}" for secret in OURS[name].get("secrets", ())}
+    for variable, value in OURS[name]["environment"].items():
+        assert variable.removesuffix("_FILE") in fields
+        assert variable not in secret_fields
+        if variable.endswith("_FILE"):
+            assert value in mounted
+    plain = {
+        variable.removeprefix(PREFIX).lower(): value
+        for variable, value in OURS[name]["environment"].items()
+        if not variable.endswith("_FILE")
+    }
+    Settings.load(**plain)
+
+
+def test_two_workers_and_every_channel() -> None:
+    assert OURS["worker"]["deploy"]["replicas"] == 2
+    channels = {service["command"][1] for service in OURS.values() if service["command"][0] == "notify"}
+    assert channels == {"log", "slack", "telegram"}
+
+
+def test_only_receivers_need_a_way_out() -> None:
+    assert COMPOSE["networks"]["kafka"]["internal"] is True
+    assert {name for name, service in OURS.items() if "outbound" in service["networks"]} == {
+        "notify-slack",
+        "notify-telegram",
+    }
+
+
+@each_of_ours
+def test_nothing_starts_before_its_topics(name: str) -> None:
+    if OURS[name]["command"] == ["topics", "create"]:
+        assert OURS[name]["depends_on"]["kafka"]["condition"] == "service_healthy"
+    else:
+        assert OURS[name]["depends_on"]["topics"]["condition"] == "service_completed_successfully"
