@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
+from kubernetes_validate.utils import ValidationError, validate
 
 from fleawatch.cli import COMMANDS
 from fleawatch.settings import PREFIX, Settings
@@ -35,13 +35,13 @@ def _covered(selector: dict[str, Any], labels: dict[str, str]) -> bool:
 @pytest.mark.parametrize("version", ["1.30", "1.34"])
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
 def test_fits_the_schema_and_has_no_unknown_field(document: dict[str, Any], version: str) -> None:
-    kubernetes_validate.validate(document, version, strict=True)
+    validate(document, version, strict=True)
 
 
 def test_a_misspelt_field_would_be_seen() -> None:
     document = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "dataa": {}}
-    with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(document, "1.30", strict=True)
+    with pytest.raises(ValidationError):
+        validate(document, "1.30", strict=True)
 
 
 def test_every_manifest_is_listed() -> None:
