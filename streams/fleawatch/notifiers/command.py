@@ -11,7 +11,8 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry, start_http_server
 from pydantic import SecretStr
 
-from fleawatch.errors import BrokerUnavailable, ConfigError
+from fleawatch.errors import BrokerUnavailable
+from fleawatch.local.servers import find_servers
 from fleawatch.notifiers.channel import Channel
 from fleawatch.notifiers.log import Log
 from fleawatch.notifiers.post import Http
@@ -28,9 +29,7 @@ CHANNELS: dict[str, Callable[[Settings, Http], Channel]] = {
     "slack": Slack.from_settings,
     "telegram": Telegram.from_settings,
 }
-FINISH_SECS = (
-    7.0  # for the call on its way; with LEAVE_SECS below the 10 s that supervisors wait before SIGKILL
-)
+FINISH_SECS = 6.0  # for the call on its way; with LEAVE_SECS twice, the 10 s that supervisors wait
 LEAVE_SECS = 2.0
 # Only the client looks at it: a message may be retried for hours while the heartbeats hold the membership. Every wait
 # of the worker has a deadline or is a receiver's own, so a poll that is long in coming is not a hung process.
@@ -57,14 +56,14 @@ async def serve(name: str, settings: Settings, telemetry: Telemetry) -> None:
         ConfigError: something that the channel needs is missing.
         BrokerUnavailable: Kafka cannot be reached, or refused us for good.
     """
-    if not settings.bootstrap_servers:
-        raise ConfigError(
-            "FLEAWATCH_BOOTSTRAP_SERVERS is not set", hint="`fleawatch broker start` prints one"
-        )
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with Http(allow_private=settings.allow_private_receivers) as http:
         channel = CHANNELS[name](settings, http)
+        servers = find_servers(settings)
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=settings.bootstrap_servers,
+            bootstrap_servers=servers,
             group_id=f"{settings.app_id}-notify-{name}",
             client_id=f"{settings.app_id}-notify-{name}",
             auto_offset_reset="earliest",
@@ -74,30 +73,30 @@ async def serve(name: str, settings: Settings, telemetry: Telemetry) -> None:
             metadata_max_age_ms=10_000,  # the topic may be created after us
         )
         try:
-            await consumer.start()
-            await _run(Worker(channel, consumer, settings.topic("alerts"), telemetry, Timing()))
+            worker = Worker(channel, consumer, settings.topic("alerts"), telemetry, Timing())
+            await _run(worker, consumer, stop)
         except KafkaError as error:
             raise BrokerUnavailable(
-                f"Kafka at {settings.bootstrap_servers}: {type(error).__name__}",
-                hint="is the broker running?",
+                f"Kafka at {servers}: {type(error).__name__}", hint="is the broker running?"
             ) from error
         finally:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(consumer.stop(), LEAVE_SECS)
 
 
-async def _run(worker: Worker) -> None:
-    loop = asyncio.get_running_loop()
-    running = asyncio.create_task(worker.run())
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    stopping = asyncio.create_task(stopped.wait())
-    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+async def _run(worker: Worker, consumer: AIOKafkaConsumer, stop: asyncio.Event) -> None:
+    async def work() -> None:
+        await consumer.start()
+        await worker.run()
+
+    working = asyncio.create_task(work())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     worker.stop()
-    done, _ = await asyncio.wait({running}, timeout=FINISH_SECS)
-    if done:
-        running.result()
-    else:
-        running.cancel()  # the outcome is not known, so nothing is committed: it will be repeated
+    done, _ = await asyncio.wait({working}, timeout=FINISH_SECS)
+    if not done:  # the outcome is not known, so nothing is committed: it will be repeated
+        working.cancel()
+        await asyncio.wait({working}, timeout=LEAVE_SECS)
+    elif not working.cancelled():
+        working.result()

@@ -5,6 +5,7 @@ libraries put URLs into theirs.
 """
 
 import logging
+import sys
 from collections.abc import Iterable
 from urllib.parse import quote, urlsplit
 
@@ -45,3 +46,6 @@ def log_safely(redact: Redactor, level: int = logging.INFO) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(RedactingFormatter(redact))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)  # its "info" is every rebalance, in five lines
+    log = logging.getLogger(__name__)
+    sys.excepthook = lambda kind, error, trace: log.critical("this ends us", exc_info=(kind, error, trace))

@@ -55,6 +55,7 @@ class Worker(ConsumerRebalanceListener):
         self._pace = channel.pace
         self._memory = Memory()
         self._new_from: dict[TopicPartition, int] = {}  # first offset that is not just to be remembered
+        self._last: dict[TopicPartition, int] = {}  # offset of the last record handled
         self._settled: dict[TopicPartition, int] = {}  # offsets to commit
         self._committed_at = timing.now()
         self._stopping = False
@@ -92,6 +93,7 @@ class Worker(ConsumerRebalanceListener):
         except TimeoutError:
             log.warning("%s: a call outlasted the rebalance, its message may be repeated", self._channel.name)
         self._new_from.clear()
+        self._last.clear()
         self._settled.clear()
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:  # noqa: ARG002
@@ -99,12 +101,16 @@ class Worker(ConsumerRebalanceListener):
             self._release.clear()
 
     async def _handle(self, partition: TopicPartition, record: ConsumerRecord[bytes, bytes]) -> None:
-        if self._release.is_set():  # fetched for an assignment that is over
-            raise Abandoned
-        new_from = self._new_from.get(partition)
-        if new_from is None:
-            await self._look_back(partition)
+        if self._release.is_set():  # fetched for an assignment that is over: it comes again
             return
+        if partition not in self._new_from and await self._look_back(partition, record.offset):
+            return
+        if record.offset <= self._last.get(
+            partition, -1
+        ):  # offsets go back only where the topic was made anew
+            self._new_from[partition] = record.offset
+        self._last[partition] = record.offset
+        new_from = self._new_from[partition]
         alert = self._decode(record, quiet=record.offset < new_from)
         if record.offset < new_from:
             if alert is not None:
@@ -116,13 +122,24 @@ class Worker(ConsumerRebalanceListener):
         if outcome in {Outcome.DELIVERED, Outcome.REFUSED}:
             await self._commit()
 
-    async def _look_back(self, partition: TopicPartition) -> None:
-        """Start over LOOKBACK records before the committed offset (before the first record there is: from that)."""
+    async def _look_back(self, partition: TopicPartition, first: int) -> bool:
+        """Start over LOOKBACK records before the committed offset; False where there is nothing to look back on.
+
+        `first` is the offset that the partition began with. Where that is before the committed one, the offset is from
+        another life of the topic and says nothing about these records.
+        """
+        committed = await self._consumer.committed(partition) or 0
+        if not 0 < committed <= first:
+            self._new_from[partition] = first
+            return False
         try:
-            self._new_from[partition] = await self._consumer.committed(partition) or 0
-            self._consumer.seek(partition, max(0, self._new_from[partition] - LOOKBACK))
-        except IllegalStateError:
-            raise Abandoned from None
+            self._consumer.seek(
+                partition, max(0, committed - LOOKBACK)
+            )  # below the log's start: from its start
+        except IllegalStateError:  # taken away meanwhile
+            return True
+        self._new_from[partition] = committed
+        return True
 
     def _decode(self, record: ConsumerRecord[bytes, bytes], *, quiet: bool) -> Alert | None:
         try:
