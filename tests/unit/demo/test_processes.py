@@ -31,6 +31,17 @@ async def test_a_child_that_was_told_to_end_is_no_failure(tmp_path: Path) -> Non
     children.check()
 
 
+async def test_only_who_may_be_killed_can_be_killed_from_outside(tmp_path: Path) -> None:
+    """A user may kill an agent to see the alert; a worker that is gone makes the demo pointless."""
+    children = Children(tmp_path, {})
+    for name, may_be_killed in (("agent", True), ("worker-1", False)):
+        child = await children.start(name, *SLEEP, may_be_killed=may_be_killed)
+        child.process.kill()
+        await child.process.wait()
+    with pytest.raises(ChildFailed, match=r"^worker-1 ended with exit code -9"):
+        children.check()
+
+
 async def test_stop_ends_all_and_kills_who_does_not_listen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

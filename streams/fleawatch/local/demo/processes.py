@@ -22,11 +22,17 @@ class Child:
     name: str
     process: asyncio.subprocess.Process
     log: Path
-    expected_end: bool = False  # it was told to stop, or is to be killed for a story
+    may_be_killed: bool = False  # by somebody who wants to see what the monitor says
+    expected_end: bool = False  # we told it to stop, or killed it for a story
 
     @property
     def alive(self) -> bool:
         return self.process.returncode is None
+
+    @property
+    def failed(self) -> bool:
+        code = self.process.returncode
+        return code is not None and not self.expected_end and not (self.may_be_killed and code < 0)
 
     def signal(self, number: signal.Signals) -> None:
         self.expected_end = True
@@ -42,7 +48,9 @@ class Children:
         self._environment = {**os.environ, **environment, "PYTHONUNBUFFERED": "1"}
         self._all: list[Child] = []
 
-    async def start(self, name: str, module: str, *arguments: str, output: Path | None = None) -> Child:
+    async def start(
+        self, name: str, module: str, *arguments: str, output: Path | None = None, may_be_killed: bool = False
+    ) -> Child:
         """Standard error goes to `NAME.log` in the directory, and so does output, unless it has a file of its own."""
         log = self._directory / f"{name}.log"
         with log.open("ab") as errors, (output or log).open("ab") as out:
@@ -57,7 +65,7 @@ class Children:
                 env=self._environment,
                 start_new_session=True,
             )
-        child = Child(name, process, log)
+        child = Child(name, process, log, may_be_killed)
         self._all.append(child)
         return child
 
@@ -68,7 +76,7 @@ class Children:
             ChildFailed: names it, its exit code and its log, and quotes the log's last line.
         """
         for child in self._all:
-            if not child.alive and not child.expected_end:
+            if child.failed:
                 lines = child.log.read_text(encoding="utf-8", errors="replace").split("\n")
                 last = next((line for line in reversed(lines) if line.strip()), "(its log is empty)")
                 raise ChildFailed(

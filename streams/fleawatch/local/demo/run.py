@@ -89,7 +89,11 @@ class Run:
         )
         for number, profile in enumerate(self._plan.profiles):
             self._agents[profile.agent_id] = await self._children.start(
-                profile.agent_id, "fleawatch.local.demo.agent", str(number), str(self._plan.bars_per_second)
+                profile.agent_id,
+                "fleawatch.local.demo.agent",
+                str(number),
+                str(self._plan.bars_per_second),
+                may_be_killed=True,
             )
 
     async def _watch(self, feed: Feed, screen: Screen) -> None:
