@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from fleawatch.local.broker import Broker
+from fleawatch.local.broker import QUICK, Broker
 from fleawatch.settings import Settings
 from fleawatch.topics import ensure_topics
 
@@ -36,12 +36,12 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     if given:
         yield Kafka(given, None)
     elif os.environ.get("FLEAWATCH_TEST_KAFKA") == "testcontainers":
-        from testcontainers.kafka import KafkaContainer
+        from testcontainers.community.kafka import KafkaContainer
 
-        with KafkaContainer() as container:
+        with KafkaContainer().with_kraft() as container:
             yield Kafka(container.get_bootstrap_server(), None)
     else:
-        with Broker(tmp_path_factory.mktemp("kafka"), properties=FAST_CLEANING) as broker:
+        with Broker(tmp_path_factory.mktemp("kafka"), properties=FAST_CLEANING, java_options=QUICK) as broker:
             yield Kafka(broker.bootstrap, broker)
 
 
