@@ -14,7 +14,7 @@ Headers = tuple[tuple[str, bytes], ...]
 
 
 class DeadLetterHeaders(Contract):
-    """The headers; the value is the original message, whatever it is. All are text on the wire."""
+    """The headers; the value is the original message, whatever it is. On the wire numbers are text too."""
 
     model_config = ConfigDict(strict=False, populate_by_name=True)
 

@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 from fleawatch_schemas.bounds import MAX_DEPTH, MAX_MESSAGE_BYTES
 from fleawatch_schemas.reasons import Reason, Rejected
 
-
 _BOM = b"\xef\xbb\xbf"
 _ESCAPED = re.compile(rb"\\.", re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
