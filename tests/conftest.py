@@ -45,6 +45,14 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
             yield Kafka(broker.bootstrap, broker)
 
 
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own settings must not change a test, and his tokens must not reach one."""
+    for name in os.environ:
+        if name.startswith(("FLEAWATCH_", "TELEGRAM_", "SLACK_", "TWILIO_")):
+            monkeypatch.delenv(name)
+
+
 @pytest.fixture
 def topic_prefix() -> str:
     """Of this test alone: no test sees another's events, and the tests may share a broker."""
