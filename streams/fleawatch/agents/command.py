@@ -1,0 +1,22 @@
+"""`fleawatch worker`."""
+
+import click
+from faust.worker import Worker
+
+from fleawatch.app import create_app
+from fleawatch.local.servers import find_servers
+from fleawatch.settings import Settings
+
+
+@click.command()
+@click.option(
+    "--loglevel",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="warning",
+    show_default=True,
+)
+def worker(loglevel: str) -> None:
+    """Run the monitor until SIGTERM or Ctrl-C. Add workers to share the partitions."""
+    settings = Settings.load()
+    app = create_app(settings, find_servers(settings))
+    Worker(app, loglevel=loglevel.upper()).execute_from_commandline()

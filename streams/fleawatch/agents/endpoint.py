@@ -1,0 +1,35 @@
+"""`/metrics`, `/livez` and `/readyz` of a worker. Faust's own web server is off: it answers OK whatever happens."""
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from fleawatch.engine.app import BatchApp
+from fleawatch.telemetry import Telemetry
+
+
+def make_endpoint(app: BatchApp, telemetry: Telemetry) -> web.Application:
+    """livez: the event loop turns. readyz: every owned partition is recovered and being read, else 503 with the reason."""
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(telemetry.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    async def livez(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        reason = app.not_ready()
+        return web.Response(text=f"{reason or 'ok'}\n", status=503 if reason else 200)
+
+    endpoint = web.Application()
+    endpoint.add_routes([web.get("/metrics", metrics), web.get("/livez", livez), web.get("/readyz", readyz)])
+    return endpoint
+
+
+async def serve(endpoint: web.Application, host: str, port: int) -> web.AppRunner:
+    """Listen until the returned runner is cleaned up."""
+    runner = web.AppRunner(endpoint, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    return runner

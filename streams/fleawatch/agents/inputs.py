@@ -1,0 +1,61 @@
+"""One agent per input topic: a batch in, its outputs out, in one step without awaiting."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from faust.types import TP
+
+from fleawatch.agents.publish import Publisher
+from fleawatch.agents.telemetry import count
+from fleawatch.core.outputs import Output
+from fleawatch.core.pipeline import Pipeline
+from fleawatch.engine.app import BatchApp
+from fleawatch.engine.outbox import Outgoing
+from fleawatch.engine.table import State, WriteBehindTable
+from fleawatch.settings import Settings
+from fleawatch.telemetry import Telemetry
+from fleawatch_schemas.topics import TOPICS
+
+
+def add_input(
+    app: BatchApp,
+    settings: Settings,
+    telemetry: Telemetry,
+    publisher: Publisher,
+    *,
+    topic: str,
+    pipeline: Pipeline[Any, Any],
+    state_type: type[State],
+) -> WriteBehindTable:
+    """Let `app` apply `pipeline` to the input `topic` (a short name); returns the table of its states."""
+    source = settings.topic(topic)
+    table = app.batch_table(topic, source, state_type, settings.partitions)
+    channel = app.topic(
+        source, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+    )
+
+    async def consume(stream: Any) -> None:
+        async for tp, records in app.batches(stream):
+            touched: set[bytes] = set()
+            applied = pipeline.apply(tp.partition, records, table.states(tp.partition), touched)
+            table.dirty(tp.partition).update(touched)
+            app.applied(tp, records, address(settings, tp, applied.outputs))
+            publisher.changed(tp.partition, touched)
+            count(telemetry, topic, applied)
+
+    app.agent(channel, name=f"fleawatch-{topic}")(consume)
+    return table
+
+
+def address(settings: Settings, tp: TP, outputs: Iterable[Output]) -> list[Outgoing]:
+    """With full topic names. What is keyed by an agent goes to the agent's partition, which its input came from."""
+    return [
+        Outgoing(
+            settings.topic(output.topic),
+            output.key,
+            output.value,
+            output.headers,
+            tp.partition if TOPICS[output.topic].by_agent else None,
+        )
+        for output in outputs
+    ]

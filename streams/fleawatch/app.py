@@ -1,0 +1,117 @@
+"""Composition root: settings → app, topics, tables, agents, timers. Nothing else builds anything.
+
+`faust -A fleawatch.app worker` finds `app`, built from the environment on first use.
+"""
+
+import gc
+import time
+from typing import Any
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from fleawatch.agents.changelogs import changelog
+from fleawatch.agents.endpoint import make_endpoint, serve
+from fleawatch.agents.inputs import add_input
+from fleawatch.agents.liveness import Liveness
+from fleawatch.agents.publish import Publisher
+from fleawatch.core.pipeline import equity_pipeline, health_pipeline, trades_pipeline
+from fleawatch.core.state import EquityState, HealthState, TradesState
+from fleawatch.engine.app import BatchApp
+from fleawatch.settings import Settings
+from fleawatch.telemetry import Telemetry
+from fleawatch.topics import ensure_topics
+
+LIVENESS_INTERVAL_SECS = 1.0
+GC_THRESHOLDS = (
+    50_000,
+    20,
+    100,
+)  # the default's young collections cost a third of the throughput (docs/performance.md)
+
+
+class Monitor(BatchApp):
+    """The monitor as one Faust worker sees it."""
+
+    def __init__(self, settings: Settings, bootstrap_servers: str, registry: CollectorRegistry) -> None:
+        super().__init__(
+            settings.app_id,
+            bootstrap_servers=bootstrap_servers,
+            commit_interval=settings.commit_interval_secs,
+            data_dir=str(settings.data_dir / "worker"),
+        )
+        self.settings = settings
+        self.telemetry = Telemetry(registry)
+        self._endpoint: web.AppRunner | None = None
+        publisher = Publisher(self, settings, time.time)
+
+        def table_of(topic: str, pipeline: Any, state_type: Any) -> Any:
+            return add_input(
+                self,
+                settings,
+                self.telemetry,
+                publisher,
+                topic=topic,
+                pipeline=pipeline,
+                state_type=state_type,
+            )
+
+        equity = table_of("equity", equity_pipeline(settings.partitions), EquityState)
+        trades = table_of("trades", trades_pipeline(settings.partitions), TradesState)
+        health = table_of("health", health_pipeline(settings.partitions), HealthState)
+        liveness = Liveness(self, settings, self.telemetry, health, time.time)
+
+        async def publish() -> None:
+            publisher.publish(equity, trades)
+
+        async def check_liveness() -> None:
+            liveness.check()
+
+        self.timer(settings.metrics_interval_secs, name="publish-metrics")(publish)
+        self.timer(LIVENESS_INTERVAL_SECS, name="liveness")(check_liveness)
+
+    async def on_first_start(self) -> None:
+        """Topics before anything else: a wrong one refuses the start."""
+        changelogs = [
+            changelog(table.changelog_topic_name, self.settings.partitions) for table in self.tables.values()
+        ]
+        await ensure_topics(self.bootstrap_servers, self.settings, create=True, extra=changelogs)
+        gc.set_threshold(*GC_THRESHOLDS)
+        await super().on_first_start()
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        if self.settings.metrics_port:
+            endpoint = make_endpoint(self, self.telemetry)
+            self._endpoint = await serve(endpoint, self.settings.metrics_host, self.settings.metrics_port)
+
+    async def on_shutdown(self) -> None:
+        await super().on_shutdown()
+        if self._endpoint is not None:
+            await self._endpoint.cleanup()
+
+    def on_barrier(self, written: int) -> None:
+        self.telemetry.commits.inc()
+        self.telemetry.changelog_bytes.inc(written)
+        self.telemetry.ready.set(0 if self.not_ready() else 1)
+        for tp, lag in self.lags().items():
+            self.telemetry.lag.labels(tp.topic, tp.partition).set(lag)
+
+    def on_barrier_failed(self) -> None:
+        self.telemetry.barrier_failures.inc()
+
+
+def create_app(
+    settings: Settings, bootstrap_servers: str, registry: CollectorRegistry | None = None
+) -> Monitor:
+    """The monitor for these settings, not started."""
+    return Monitor(settings, bootstrap_servers, registry or CollectorRegistry())
+
+
+def __getattr__(name: str) -> Any:
+    if name != "app":
+        raise AttributeError(name)
+    from fleawatch.local.servers import find_servers
+
+    settings = Settings.load()
+    return globals().setdefault("app", create_app(settings, find_servers(settings)))
