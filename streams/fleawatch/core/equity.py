@@ -63,7 +63,8 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
             look = True
     else:
         st.drawdown = drawdown = (peak - equity) / peak
-        st.max_drawdown = max(st.max_drawdown, drawdown)
+        if drawdown > st.max_drawdown:  # noqa: PLR1730 -- a call costs more than the comparison
+            st.max_drawdown = drawdown
         if drawdown > st.least_drawdown:
             look = True
     if look:

@@ -97,7 +97,7 @@ class EquityState:
         epoch, seq, ts, equity, balance, positions, deposits, unrealised, basis = reader.fields(_LAST)
         ev = Equity(
             1, agent_id, epoch, seq, ts, equity, balance, positions, _optional(deposits), _optional(unrealised),
-            _BASES[basis],  # type: ignore[arg-type] # the bases of the contract reader.text() or None,
+            _BASES[basis % 3], reader.text() or None,  # type: ignore[arg-type] # the bases of the contract
         )  # fmt: skip
         st = cls(ev)
         st.offset, st.late = offset, late

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from math import fsum, sqrt
 
+NO_VARIANCE = 1e-12
+"""A deviation below this share of the mean is rounding: the values are all equal."""
+
 
 def mean_std(values: Sequence[float]) -> tuple[float, float]:
     """Sample mean and standard deviation (ddof=1) of at least two values.
