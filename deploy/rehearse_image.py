@@ -1,4 +1,4 @@
-"""Follows the Dockerfile's build stage in a clean directory, without a container engine, then runs every role's `--help` there.
+"""Follows the Dockerfile's build stage in a clean directory, without an engine, then tries every role that Compose starts.
 
 It reads the Dockerfile's own ARG, COPY and RUN instructions, so that what is rehearsed is what an engine would do; only the
 base image is another: this machine's Python and its files. What the image's user and read-only root mean is not seen here.
@@ -13,17 +13,10 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import yaml
 from dockerfile_parse import DockerfileParser
 
 ROOT = Path(__file__).resolve().parent.parent
-ROLES = (
-    ["--version"],
-    ["worker", "--help"],
-    ["notify", "telegram", "--help"],
-    ["notify", "slack", "--help"],
-    ["notify", "log", "--help"],
-    ["topics", "create", "--help"],
-)
 
 
 def _build_stage() -> Iterator[tuple[str, str]]:
@@ -79,12 +72,28 @@ def _environment(of: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def _commands() -> Iterator[list[str]]:
+    """For each service of ours, a command that imports what it imports, and ends."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    for service in services.values():
+        if "build" not in service:
+            continue
+        match service.get("entrypoint"):
+            case None:
+                yield ["fleawatch", *service["command"], "--help"]
+            case ["python", "-m", str(module)]:
+                yield ["python", "-c", f"import {module}"]
+            case other:
+                raise SystemExit(f"the rehearsal does not know the entrypoint {other}")
+
+
 def roles(prefix: Path) -> None:
     """Each role can start from what was installed: its imports are all there."""
     env = {"PATH": f"{prefix / 'bin'}:/usr/bin:/bin", "HOME": "/nonexistent"}
-    for arguments in ROLES:
+    for command in sorted({tuple(one) for one in _commands()}):
+        program = str(prefix / "bin" / command[0])
         done = subprocess.run(
-            [str(prefix / "bin" / "fleawatch"), *arguments],
+            [program, *command[1:]],
             cwd=prefix,
             env=env,
             capture_output=True,
@@ -92,7 +101,7 @@ def roles(prefix: Path) -> None:
             timeout=60,
             check=False,
         )
-        sys.stderr.write(f"fleawatch {' '.join(arguments)}: {'ok' if done.returncode == 0 else 'FAILED'}\n")
+        sys.stderr.write(f"{' '.join(command)}: {'ok' if done.returncode == 0 else 'FAILED'}\n")
         if done.returncode != 0:
             raise SystemExit(done.stderr or done.stdout)
 
