@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def data(tmp_path: Path) -> Iterator[Path]:
     Broker(tmp_path / "broker").stop()
 
 
+@pytest.mark.timeout(400)  # three starts and eleven commands, on a machine that may be busy
 def test_the_life_of_a_broker_in_a_shell(data: Path) -> None:
     assert fleawatch(data, "status").returncode == 3
 
@@ -128,3 +130,34 @@ def test_a_broker_that_cannot_start_shows_the_end_of_its_log(tmp_path: Path) -> 
         broker.start()
     assert caught.value.hint
     assert broker.pid is None
+
+
+async def test_a_cancelled_start_leaves_no_broker(tmp_path: Path) -> None:
+    broker = Broker(tmp_path, java_options=QUICK)
+    entering = asyncio.create_task(broker.__aenter__())
+    for _ in range(600):
+        if broker.pid is not None:
+            break
+        await asyncio.sleep(0.1)
+    assert broker.pid is not None
+    entering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await entering
+    assert broker.pid is None
+
+
+def test_ctrl_c_during_a_start_leaves_no_broker(data: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "fleawatch.cli", "broker", "start"],
+        env={**os.environ, "FLEAWATCH_DATA_DIR": str(data)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as command:  # fmt: skip
+        record = data / "broker" / "broker.json"
+        for _ in range(600):
+            if record.exists():
+                break
+            time.sleep(0.1)
+        command.send_signal(signal.SIGINT)
+        assert command.wait(60) != 0
+    assert record.exists()
+    assert Broker(data / "broker").pid is None

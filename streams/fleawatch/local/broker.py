@@ -1,13 +1,11 @@
 """Apache Kafka's own broker as a child process: for demos, development and tests, without Docker."""
 
 import asyncio
-import base64
-import os
 import secrets
 import signal
 import subprocess
+import threading
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Self
 from fleawatch.errors import BrokerUnavailable
 from fleawatch.local.jars import Say, ensure_jars
 from fleawatch.local.java import find_java
+from fleawatch.local.launch import format_storage, launch
 from fleawatch.local.lock import locked
 from fleawatch.local.ports import HOST, accepts, free_ports, is_free
 from fleawatch.local.probe import probe
@@ -24,6 +23,7 @@ from fleawatch.local.process import send, wait_gone
 from fleawatch.local.properties import ports_of, server_properties
 from fleawatch.local.record import BrokerRecord
 
+READY_SECS = 120.0  # it takes 7 s of CPU time, which a busy machine can stretch to a minute
 ATTEMPTS = 5  # at finding ports that are still free when the broker binds them
 QUICK = (
     "-XX:TieredStopAtLevel=1",
@@ -53,7 +53,6 @@ class Broker:
         properties: Mapping[str, str] | None = None,
         java_options: Sequence[str] = (),
         say: Say = _quiet,
-        ready_seconds: float = 60.0,
     ) -> None:
         self.directory = directory.absolute()
         self.log_file = self.directory / "broker.log"
@@ -61,10 +60,10 @@ class Broker:
         self._properties = dict(properties or {})
         self._java_options = tuple(java_options)
         self._say = say
-        self._ready_seconds = ready_seconds
         self._record_file = self.directory / "broker.json"
         self._config_file = self.directory / "server.properties"
         self._data = self.directory / "data"
+        self._given_up = threading.Event()  # set when nobody waits for `start` any more
         self._child: subprocess.Popen[bytes] | None = None  # ours to reap, if this object started it
         self._started: BrokerRecord | None = None  # and its record
 
@@ -102,27 +101,34 @@ class Broker:
             ConfigError: there is no Java to run it.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
+        self._given_up.clear()
         with locked(
             self.directory / "start.lock", lambda: self._say("another start is under way, waiting for it")
         ):
             if self.record is not None:
                 return False
-            java = find_java()
-            class_path = f"{ensure_jars(self._say)}/*"
-            for attempt in range(1, ATTEMPTS + 1):
-                port, controller_port = self._choose_ports(again=attempt > 1)
-                self._config_file.write_text(
-                    server_properties(port, controller_port, self._data, self._properties), encoding="utf-8"
-                )
-                self._format(java, class_path)
-                self._say(f"starting Kafka on {HOST}:{port}")
-                self._launch(java, class_path, f"{HOST}:{port}")
-                if self._wait_ready(port):
-                    return True
-                if "Address already in use" not in self._tail() or attempt == ATTEMPTS:
-                    break
-                self._say("a port was taken meanwhile, trying another")
-        self.stop()
+            try:
+                self._start_anew()
+            except BaseException:  # Ctrl-C too: who gave up waiting does not want it
+                self.stop()
+                raise
+        return True
+
+    def _start_anew(self) -> None:
+        java = find_java()
+        class_path = f"{ensure_jars(self._say)}/*"
+        for attempt in range(1, ATTEMPTS + 1):
+            port, controller_port = self._choose_ports(again=attempt > 1)
+            text = server_properties(port, controller_port, self._data, self._properties)
+            self._config_file.write_text(text, encoding="utf-8")
+            format_storage(java, class_path, self._config_file, self._data)
+            self._say(f"starting Kafka on {HOST}:{port}")
+            self._launch(java, class_path, f"{HOST}:{port}")
+            if self._wait_ready(port):
+                return
+            if "Address already in use" not in self._tail():
+                break
+            self._say("a port was taken meanwhile, trying another")
         raise BrokerUnavailable(
             f"the broker did not start; the end of {self.log_file}:\n{self._tail()}",
             hint="if its data is damaged, move the directory away: it is created again",
@@ -171,7 +177,17 @@ class Broker:
         self.stop()
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.start)
+        starting = asyncio.ensure_future(asyncio.to_thread(self.start))
+        try:
+            await asyncio.shield(starting)
+        except (
+            asyncio.CancelledError
+        ):  # a thread cannot be cancelled: without this the broker would start all the same
+            self._given_up.set()
+            await asyncio.wait([starting])
+            if not starting.exception():
+                await asyncio.to_thread(self.stop)
+            raise
         return self
 
     async def __aexit__(
@@ -196,62 +212,19 @@ class Broker:
         new = free_ports(2)
         return [self._port, new[1]] if self._port else new
 
-    def _format(self, java: Path, class_path: str) -> None:
-        if (self._data / "meta.properties").exists():
-            return
-        # "A" first: an id that starts with "-" would be read as an option
-        cluster = "A" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
-        done = subprocess.run(
-            [
-                *(java, "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"),
-                *("-cp", class_path, "kafka.tools.StorageTool"),
-                *("format", "--ignore-formatted", "-t", cluster, "-c", self._config_file),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=_environment(),
-        )
-        if done.returncode:
-            raise BrokerUnavailable(
-                f"{self._data} could not be formatted: {(done.stderr or done.stdout).strip()}",
-                hint="is the disk full?",
-            )
-
     def _launch(self, java: Path, class_path: str, bootstrap: str) -> None:
         token = secrets.token_hex(16)
-        scratch = self.directory / "tmp"
-        scratch.mkdir(exist_ok=True)
         if self.log_file.exists():
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
-        with self.log_file.open("ab") as log:
-            self._child = subprocess.Popen(
-                [
-                    *(java, "-Xmx512m", "-XX:+ExitOnOutOfMemoryError", f"-Dfleawatch.broker={token}"),
-                    *(
-                        "-Djava.awt.headless=true",
-                        "-Djava.net.preferIPv4Stack=true",
-                        f"-Djava.io.tmpdir={scratch}",
-                    ),
-                    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-                    "-Dorg.slf4j.simpleLogger.showDateTime=true",
-                    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
-                    *self._java_options,
-                    *("-cp", class_path, "kafka.Kafka", self._config_file),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=_environment(),
-                start_new_session=True,  # Ctrl-C at our terminal is not for it
-            )
+        options = (f"-Dfleawatch.broker={token}", *self._java_options)
+        self._child = launch(java, class_path, options, self._config_file, self.log_file)
         self._started = BrokerRecord(self._child.pid, token, bootstrap)
         self._started.write(self._record_file)
 
     def _wait_ready(self, port: int) -> bool:
         """False: it ended, or did not answer in time."""
-        deadline = time.monotonic() + self._ready_seconds
-        while time.monotonic() < deadline and self.record is not None:
+        deadline = time.monotonic() + READY_SECS
+        while time.monotonic() < deadline and self.record is not None and not self._given_up.is_set():
             if accepts(port) and self.answers():
                 return True
             time.sleep(0.1)
@@ -275,9 +248,3 @@ class Broker:
         except OSError:
             return "(no log)"
         return "\n".join(lines[-LOG_LINES:]) or "(empty)"
-
-
-def _environment() -> dict[str, str]:
-    """What a JVM needs, and none of our secrets; JAVA_TOOL_OPTIONS and the like could break it."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL", "TZ") if name in os.environ}
-    return {**kept, "MALLOC_ARENA_MAX": "2"}  # many arenas would cost 50 MB of a small process

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fleawatch.errors import ConfigError
 
-OLDEST = 17  # Kafka 4 brokers need it: https://kafka.apache.org/41/documentation/compatibility/
+OLDEST = 17  # what a Kafka 4 broker needs (KIP-1013)
 
 
 def find_java() -> Path:
