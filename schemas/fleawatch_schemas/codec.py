@@ -127,8 +127,9 @@ def _admit(agent_id: str) -> bool:
 def _check_members(raw: bytes, colons: int) -> None:
     """Raises Rejected unless `raw`, which msgspec could read, is as good to the strict parser.
 
-    With as many colons as different keys no key occurs twice and no value is an object; without brackets none is a
-    list; and plain ASCII without escapes leaves nothing in the unknown fields to disagree about.
+    Without more brackets every value is a scalar; with as many colons as different keys none occurs twice; and plain
+    ASCII without escapes leaves nothing in the unknown fields to disagree about.
     """
-    if b"\\" in raw or b"[" in raw or not raw.isascii() or colons != len(_members(raw)):
+    flat = raw.count(b"{") == 1 and b"[" not in raw
+    if not flat or b"\\" in raw or not raw.isascii() or colons != len(_members(raw)):
         parse(raw)

@@ -30,7 +30,7 @@ class Reason(StrEnum):
     INTERNAL = "internal"
 
 
-class Rejected(ValueError):  # noqa: N818 -- a verdict on the input, not a failure of ours
+class Rejected(ValueError):
     """An input that cannot be used. `detail` is one line for a person: field, value, what was expected."""
 
     def __init__(self, reason: Reason, detail: str) -> None:

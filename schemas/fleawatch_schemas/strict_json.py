@@ -27,7 +27,7 @@ _KINDS = {
 }
 
 
-class _NoSuchNumber(Exception):  # noqa: N818 -- never leaves this file
+class _NoSuchNumber(Exception):
     """NaN, Infinity or -Infinity: Python reads them, JSON has none of them."""
 
     def __init__(self, name: str) -> None:
