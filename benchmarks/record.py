@@ -1,0 +1,29 @@
+"""Where results are kept: one JSON file a recording, and the latest table in docs/performance.md."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import describe
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE.parent / "docs" / "performance.md"
+
+
+def record(name: str, settings: dict[str, Any], runs: list[dict[str, Any]], table: str) -> None:
+    """Write `results/<date>-<name>.json`, and put `table` between the page's markers of that name."""
+    stamp = time.strftime("%Y-%m-%dT%H%M", time.gmtime())
+    file = HERE / "results" / f"{stamp}-{name}.json"
+    machine = describe()
+    content = {"benchmark": name, "recorded": stamp, "machine": machine, "settings": settings, "runs": runs}
+    file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    text = PAGE.read_text(encoding="utf-8")
+    head, _, rest = text.partition(begin)
+    _, found, tail = rest.partition(end)
+    if not found:
+        raise ValueError(f"{PAGE} has no markers for {name}")
+    told = f"Recorded {stamp} UTC: {machine['cores']} cores ({machine['cpu']}), {machine['memory']}, {machine['system']}, "
+    told += f"Python {machine['python']}; [every run](../benchmarks/results/{file.name})."
+    PAGE.write_text(f"{head}{begin}{table}\n\n{told}\n{end}{tail}", encoding="utf-8")
