@@ -43,6 +43,7 @@ class Monitor(BatchApp):
         self.settings = settings
         self.telemetry = Telemetry(registry)
         self._endpoint: web.AppRunner | None = None
+        self._topics_checked = False
         publisher = Publisher(self, settings, time.time)
 
         def table_of(topic: str, pipeline: Any, state_type: Any) -> Any:
@@ -70,12 +71,18 @@ class Monitor(BatchApp):
         self.timer(settings.metrics_interval_secs, name="publish-metrics")(publish)
         self.timer(LIVENESS_INTERVAL_SECS, name="liveness")(check_liveness)
 
-    async def on_first_start(self) -> None:
-        """Topics before anything else: a wrong one refuses the start."""
+    async def ensure_topics(self) -> None:
+        """Create what is missing; a topic that is not as it must be refuses the start."""
+        if self._topics_checked:
+            return
         changelogs = [
             changelog(table.changelog_topic_name, self.settings.partitions) for table in self.tables.values()
         ]
         await ensure_topics(self.bootstrap_servers, self.settings, create=True, extra=changelogs)
+        self._topics_checked = True
+
+    async def on_first_start(self) -> None:
+        await self.ensure_topics()
         gc.set_threshold(*GC_THRESHOLDS)
         await super().on_first_start()
 

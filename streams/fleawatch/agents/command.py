@@ -1,5 +1,7 @@
 """`fleawatch worker`."""
 
+import asyncio
+
 import click
 from faust.worker import Worker
 
@@ -19,4 +21,5 @@ def worker(loglevel: str) -> None:
     """Run the monitor until SIGTERM or Ctrl-C. Add workers to share the partitions."""
     settings = Settings.load()
     app = create_app(settings, find_servers(settings))
+    asyncio.run(app.ensure_topics())  # here a mismatch is one line and a hint
     Worker(app, loglevel=loglevel.upper()).execute_from_commandline()

@@ -43,6 +43,7 @@ def add_input(
             publisher.changed(tp.partition, touched)
             count(telemetry, topic, applied)
 
+    consume.__doc__ = f"Applies {topic} events to the {topic} table."
     app.agent(channel, name=f"fleawatch-{topic}")(consume)
     return table
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from faust.app.base import BootStrategy
 from faust.tables.manager import TableManager
 from faust.types import TP
 
@@ -25,12 +26,18 @@ BATCHES_BUFFERED = 8  # per stream; it counts batches, not events
 PRODUCER_BATCH_BYTES = 512 * 1024
 
 
+class NoWebServer(BootStrategy):
+    """Faust's web server stays off, also under the `faust` command: it answers OK whatever happens, and serves tables."""
+
+    enable_web = False
+
+
 class BatchApp(faust.App):
     """`batch_table` ties an input topic to the table that its events change; `batches` is what an agent iterates."""
 
-    def __init__(
-        self, app_id: str, *, bootstrap_servers: str, commit_interval: float, data_dir: str, **options: Any
-    ) -> None:
+    BootStrategy = NoWebServer
+
+    def __init__(self, app_id: str, *, bootstrap_servers: str, commit_interval: float, data_dir: str) -> None:
         super().__init__(
             app_id,
             broker=f"kafka://{bootstrap_servers.replace(',', ';')}",
@@ -51,8 +58,6 @@ class BatchApp(faust.App):
             stream_recovery_delay=0.0,
             producer_max_batch_size=PRODUCER_BATCH_BYTES,
             producer_max_request_size=4 * 1024 * 1024,
-            web_enabled=False,  # it answers OK whatever happens, and serves tables to anybody
-            **options,
         )
         self.transport = BatchTransport(self.conf.broker_consumer, self)
         self.producer_transport = BatchTransport(self.conf.broker_producer, self)
@@ -70,7 +75,12 @@ class BatchApp(faust.App):
     ) -> WriteBehindTable:
         """The table of the states that records of `source_topic` change; its changelog is `<app id>-<name>-changelog`."""
         table = WriteBehindTable(
-            self, name=name, source_topic=source_topic, state_type=state_type, partitions=partitions
+            self,
+            name=name,
+            source_topic=source_topic,
+            state_type=state_type,
+            partitions=partitions,
+            help=f"States that records of {source_topic} change",
         )
         self._tables_of[source_topic] = table
         return cast("WriteBehindTable", self.tables.add(table))
