@@ -105,6 +105,7 @@ class BatchConsumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self.cursors = Cursors()
         self._commit_lock = asyncio.Lock()
+        self._seek_lock = asyncio.Lock()  # a rewind during another seek would find no cursors to go back to
 
     def _new_consumer_thread(self) -> BatchThread:
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
@@ -118,21 +119,21 @@ class BatchConsumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Start over at the committed offsets. Recovery ends with it."""
-        self.cursors.begin({})  # what is being fetched right now is of another incarnation than what follows
-        try:
-            positions = await self._seek_inputs(None)
-        except LogTruncated as exc:
-            await self.crash(exc)
-            raise
+        async with self._seek_lock:
+            try:
+                positions = await self._seek_inputs(None)
+            except LogTruncated as exc:
+                await self.crash(exc)
+                raise
         self._committed_offset.update(cast("dict[TP, int | None]", positions))
 
     async def rewind(self) -> None:
         """Fetch again from the cursors: something was dropped between a fetch and an agent."""
-        positions = self.cursors.positions()
-        self.cursors.begin({})
-        await self._seek_inputs(positions)
+        async with self._seek_lock:
+            await self._seek_inputs(self.cursors.positions())
 
     async def _seek_inputs(self, wanted: Mapping[TP, int] | None) -> dict[TP, int]:
+        self.cursors.begin({})  # what is being fetched right now is of another incarnation than what follows
         incarnation = self.cursors.incarnation
         try:
             positions: dict[TP, int] = await self._thread.call_thread(self._thread.seek_inputs, wanted)
