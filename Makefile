@@ -50,10 +50,10 @@ check-lock: lock ## Fail when the locks are not what pyproject.toml asks for
 	git diff --exit-code --stat -- requirements
 
 faults: install ## The long fault runs (kill -9, broker loss, storms); minutes to an hour
-	$(BIN)/pytest tests/faults $(ARGS)
+	$(BIN)/pytest -m slow $(ARGS)
 
-bench: install ## The recorded benchmarks
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: install ## Events a second beside plain Faust; ARGS="--events 1000000 --runs 3"
+	$(BIN)/python -m benchmarks.throughput $(ARGS)
 
 clean: ## Remove .venv and every cache
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
