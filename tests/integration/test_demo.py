@@ -15,7 +15,7 @@ from conftest import Kafka
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(240)]
 
 STORIES = {
-    "hold-spx": "drawdown_exceeded",
+    "hold-wti": "drawdown_exceeded",
     "crossover-ixic": "agent_stopped",
     "momentum-googl": "return_anomaly",
     "reversion-eurusd": "strategy_drift",

@@ -8,7 +8,7 @@ from fleawatch.local.demo.summary import last_line, stories
 from fleawatch_schemas.wire import Alert, Anomaly, Metrics, Source, encode
 
 
-def _alert(rule: str, status: str = "firing", agent_id: str = "hold-spx", alert_id: str = "a" * 16) -> bytes:
+def _alert(rule: str, status: str = "firing", agent_id: str = "hold-wti", alert_id: str = "a" * 16) -> bytes:
     return encode(
         Alert(
             alert_id=alert_id,
@@ -29,7 +29,7 @@ def _metrics(ts: float, equity: float, window: str = "24h", sharpe: float | None
     return json.dumps(
         dict.fromkeys(Metrics.__struct_fields__)
         | {
-            "agent_id": "hold-spx",
+            "agent_id": "hold-wti",
             "ts": ts,
             "window": window,
             "equity": equity,
@@ -45,7 +45,7 @@ def test_the_latest_figures_win_whatever_their_window() -> None:
     board = Board()
     board.apply("metrics", _metrics(20, 99.0, "all", 1.2))
     board.apply("metrics", _metrics(10, 50.0, "24h", 7.0))
-    row = board.rows["hold-spx"]
+    row = board.rows["hold-wti"]
     assert (row.equity, row.sharpe_so_far, row.state) == (99.0, 1.2, "running")
 
 
@@ -54,15 +54,15 @@ def test_a_repeated_alert_is_no_news_and_is_counted_once() -> None:
     assert board.apply("alerts", _alert("drawdown_exceeded")) is not None
     assert board.apply("alerts", _alert("drawdown_exceeded")) is None
     assert len(board.alerts) == 1
-    assert board.rows["hold-spx"].state == "drawdown_exceeded"
+    assert board.rows["hold-wti"].state == "drawdown_exceeded"
 
 
 def test_a_resolved_alert_leaves_the_state_but_stays_counted() -> None:
     board = Board()
     board.apply("alerts", _alert("agent_stopped"))
-    assert board.rows["hold-spx"].state == "STOPPED"
+    assert board.rows["hold-wti"].state == "STOPPED"
     assert board.apply("alerts", _alert("agent_stopped", "resolved")) is not None
-    assert board.rows["hold-spx"].state == "starting"
+    assert board.rows["hold-wti"].state == "starting"
     assert len(board.alerts) == 1
 
 
@@ -74,7 +74,7 @@ def test_an_anomaly_is_an_event_not_a_state() -> None:
         encode(
             Anomaly(
                 anomaly_id="c" * 16,
-                agent_id="hold-spx",
+                agent_id="hold-wti",
                 ts=1.0,
                 detector="zscore",
                 return_=-0.1,
@@ -88,7 +88,7 @@ def test_an_anomaly_is_an_event_not_a_state() -> None:
             )
         ),
     )
-    row = board.rows["hold-spx"]
+    row = board.rows["hold-wti"]
     assert (row.last_z, row.anomalies, row.state) == (-9.0, 1, "starting")
 
 

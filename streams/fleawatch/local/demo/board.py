@@ -42,12 +42,10 @@ class Board:
     rows: dict[str, Row] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)  # first firings, in the order they came
     anomalies: int = 0
-    records: dict[str, int] = field(default_factory=dict)
-    _seen: set[str] = field(default_factory=set)
+    transitions: set[str] = field(default_factory=set)  # alerts that began or ended, each once
 
     def apply(self, topic: str, raw: bytes) -> Alert | None:
         """Take one record of `metrics`, `anomalies` or `alerts`. Returns an alert that is news to whoever watches."""
-        self.records[topic] = self.records.get(topic, 0) + 1
         if topic == "metrics":
             self._metrics(_metrics.decode(raw))
         elif topic == "anomalies":
@@ -78,9 +76,9 @@ class Board:
             rules.add(alert.rule)
         else:
             rules.discard(alert.rule)
-        if transition in self._seen:  # open alerts are published again under the same id
+        if transition in self.transitions:  # open alerts are published again under the same id
             return None
-        self._seen.add(transition)
+        self.transitions.add(transition)
         if alert.status == "firing":
             self.alerts.append(alert)
         return alert

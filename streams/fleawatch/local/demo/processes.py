@@ -13,7 +13,7 @@ from fleawatch.errors import FleawatchError
 STOP_SECS = 10.0  # after SIGTERM; then SIGKILL
 
 
-class ChildFailed(FleawatchError):  # noqa: N818 named by what happened, as all of ours
+class ChildFailed(FleawatchError):
     """A process of the demo ended although nobody had asked it to."""
 
 

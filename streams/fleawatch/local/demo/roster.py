@@ -1,6 +1,6 @@
 """Who trades in the demo: eight archetypes, the stories among the first; more agents repeat them from later dates.
 
-The dates were chosen to be quiet for the strategy (except for the crash of 2008), so that the stories stand out: over
+The dates were chosen to be quiet for the strategy (except for the oil crash of 2008), so that the stories stand out: over
 fifteen years of history every strategy sees real anomalies of its own, and the monitor reports those too.
 """
 
@@ -41,7 +41,7 @@ class Profile:
 
 
 ARCHETYPES = (
-    Profile("hold", strategies.BuyAndHold, "spx", date(2008, 7, 16), 0.25, LEVERAGE),
+    Profile("hold", strategies.BuyAndHold, "wti", date(2008, 6, 2), 0.12, LEVERAGE),
     Profile("crossover", strategies.MovingAverageCrossover, "ixic", date(2003, 4, 3), 0.4, CRASH),
     Profile("momentum", strategies.Momentum, "googl", date(2012, 1, 3), 0.25, FAT_FINGER),
     Profile("reversion", strategies.MeanReversion, "eurusd", date(2017, 2, 24), 0.5, DRIFT),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fleawatch.local.demo.board import Board
 from fleawatch.local.demo.feed import Feed
+from fleawatch.local.demo.group import Group
 from fleawatch.local.demo.processes import Child, Children
 from fleawatch.local.demo.roster import Profile
 from fleawatch.local.demo.screen import Screen, screen_for
@@ -17,7 +18,9 @@ from fleawatch.settings import Settings
 from fleawatch.topics import ensure_topics
 
 REFRESH_SECS = 0.25
-READY_SECS = 60.0  # for the first figures to come back from the monitor
+READY_SECS = (
+    60.0  # for the workers to be ready, and for the first figures to come back; then the log is named
+)
 SETTLE_SECS = 5.0  # at most, for the last alerts to reach the log
 LIVENESS_FLOOR_SECS = 4.0  # the agents send a heartbeat every second
 
@@ -71,7 +74,8 @@ class Run:
         partitions = {row.topic: row.partitions for row in report.rows}
         screen = screen_for(self._board, self._plan.profiles)
         try:
-            await self._start()
+            await self._start_monitor()
+            await self._start_agents()
             async with Feed(settings, partitions, self._board, screen.alert) as feed:
                 with screen:
                     await self._watch(feed, screen)
@@ -81,12 +85,21 @@ class Run:
         finally:
             await self._children.stop()
 
-    async def _start(self) -> None:
-        for number in range(1, self._plan.workers + 1):
+    async def _start_monitor(self) -> None:
+        """Workers and notifier; returns when the workers have shared the partitions, so that no story is missed."""
+        plan = self._plan
+        for number in range(1, plan.workers + 1):
             await self._children.start(f"worker-{number}", "fleawatch.cli", "worker")
-        await self._children.start(
-            "notify-log", "fleawatch.cli", "notify", "log", output=self._plan.notifications
-        )
+        await self._children.start("notify-log", "fleawatch.cli", "notify", "log", output=plan.notifications)
+        deadline = time.monotonic() + READY_SECS
+        async with Group(plan.settings.bootstrap_servers, plan.settings.app_id) as group:
+            while not await group.settled(plan.workers) and time.monotonic() < deadline:
+                if self._over.is_set():
+                    return
+                self._children.check()
+                await asyncio.sleep(REFRESH_SECS)
+
+    async def _start_agents(self) -> None:
         for number, profile in enumerate(self._plan.profiles):
             self._agents[profile.agent_id] = await self._children.start(
                 profile.agent_id,
@@ -133,7 +146,7 @@ class Run:
         await feed.poll(self._plan.settings.commit_interval_secs + REFRESH_SECS)
         while time.monotonic() < deadline:
             await feed.poll(REFRESH_SECS)
-            if await feed.at_end() and self._sent() >= self._board.records.get("alerts", 0):
+            if await feed.at_end() and self._sent() >= len(self._board.transitions):
                 return
 
     def _sent(self) -> int:

@@ -25,13 +25,11 @@ def _number(value: float | None, form: str) -> str:
     return "–" if value is None else format(value, form)
 
 
-def _day(ts: float) -> str:
-    """Simulated time of an event."""
-    return f"{datetime.fromtimestamp(ts, UTC):%Y-%m-%d %H:%M}" if ts else "–"
-
-
 def alert_line(alert: Alert) -> str:
-    return f"{alert.severity:<8} {alert.status:<8} {alert.agent_id:<18} {alert.rule:<18} {alert.title}"
+    """With the event's own time: the past that is replayed, for all but agent_stopped."""
+    when = f"{datetime.fromtimestamp(alert.ts, UTC):%Y-%m-%d}"
+    title = alert.title.removeprefix(f"{alert.agent_id}: ")
+    return f"{alert.severity:<8} {alert.status:<8} {alert.agent_id:<16} {alert.rule:<17} {when}  {title}"
 
 
 class Screen(Protocol):
@@ -108,8 +106,7 @@ class Terminal:
         table = Table(
             title="fleawatch demo: real prices, replayed; Ctrl-C stops everything", title_justify="left"
         )
-        for name in ("agent", "simulated time"):
-            table.add_column(name, no_wrap=True)
+        table.add_column("agent", no_wrap=True)
         for name in ("equity", "drawdown", "Sharpe", "last z"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("state")
@@ -118,7 +115,6 @@ class Terminal:
             style = "red" if row.open_rules else ("yellow" if row.anomalies else "")
             table.add_row(
                 profile.agent_id,
-                _day(row.ts),
                 _number(row.equity, ",.0f"),
                 _number(row.drawdown_pct, ".1f") + ("" if row.drawdown_pct is None else " %"),
                 _number(row.sharpe_so_far, ".2f"),

@@ -20,7 +20,7 @@ def stories(profiles: Sequence[Profile], board: Board) -> list[str]:
             (a for a in board.alerts if (a.agent_id, a.rule) == (profile.agent_id, story.alert)), None
         )
         seen = f"{alert.severity} {alert.rule}" if alert else f"no {story.alert} yet"
-        lines.append(f"{profile.agent_id:<18} {story.cause}  →  {seen}")
+        lines.append(f"{profile.agent_id:<16} {story.cause}  →  {seen}")
     return lines
 
 
