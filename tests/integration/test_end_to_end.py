@@ -1,8 +1,10 @@
 """From an agent's trade and equity events to a message at Telegram and Slack, through a real Kafka and our own processes."""
 
+import asyncio
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,18 @@ from fake_channels import FakeSlack, FakeTelegram
 from fleawatch.kit.emitter import AsyncEmitter
 from fleawatch.settings import Settings
 from running import notifier, workers
+
+
+async def latest_metrics(settings: Settings, key: bytes) -> dict[str, Any]:
+    """The newest record of `key` on the metrics topic, once the agent's trade is in it."""
+    async with asyncio.timeout(30):
+        while True:
+            by_partition = await read_all(settings.bootstrap_servers, settings.topic("metrics"))
+            latest = {r.key: json.loads(r.value or b"") for records in by_partition.values() for r in records}
+            if latest.get(key, {}).get("total_trades") and latest[key]["drawdown_pct"] is not None:
+                metrics: dict[str, Any] = latest[key]
+                return metrics
+            await asyncio.sleep(0.5)
 
 
 @pytest.mark.broker
@@ -43,6 +57,7 @@ async def test_an_events_way_to_telegram_and_slack(topics: Settings, tmp_path: P
                     await telegram.wait_for_delivered(1, 30)
                 except TimeoutError:
                     pytest.fail(monitor.logs() + to_telegram.logs() + to_slack.logs())
+            latest = await latest_metrics(topics, b"momentum-1|all")
             assert monitor.stop() == [0], monitor.logs()
         for text in (telegram.delivered[0].text, slack.delivered[0].text):
             assert "momentum-1" in text
@@ -59,12 +74,6 @@ async def test_an_events_way_to_telegram_and_slack(topics: Settings, tmp_path: P
         assert {alert["alert_id"] for alert in exceeded} == {exceeded[0]["alert_id"]}
         assert exceeded[0]["value"] == pytest.approx((10_100 - 8_500) / 10_100 * 100)
         assert exceeded[0]["alert_id"][:6] in telegram.delivered[0].text
-        metrics = {
-            r.key: json.loads(r.value or b"")
-            for rs in (await read_all(topics.bootstrap_servers, topics.topic("metrics"))).values()
-            for r in rs
-        }
-        latest = metrics[b"momentum-1|all"]
         assert latest["total_trades"] == 1
         assert latest["total_pnl"] == pytest.approx(-11.0)
         assert latest["drawdown_pct"] == pytest.approx(exceeded[0]["value"])
