@@ -6,10 +6,7 @@ Asked only when `ReturnWindow.push` cannot rule a finding out.
 from typing import NamedTuple
 
 from fleawatch.core.moments import mean_std
-from fleawatch.core.window import MIN_SAMPLES, RECENT, Z_LIMIT, ReturnWindow
-
-STD_FLOOR = 1e-10
-"""Below it the returns are constant but for rounding, and a z-score would be noise."""
+from fleawatch.core.window import MIN_SAMPLES, RECENT, STD_FLOOR, Z_LIMIT, ReturnWindow
 
 
 class ZScore(NamedTuple):
@@ -37,13 +34,13 @@ def is_anomaly(score: ZScore | None) -> bool:
 
 
 def regime_change_score(window: ReturnWindow) -> float | None:
-    """|recent std − baseline std| / baseline std; None below 40 returns, or when the baseline does not vary at all."""
+    """|recent std − baseline std| / baseline std; None below 40 returns, or when the baseline does not vary."""
     values = window.newest_last()
     if len(values) < MIN_SAMPLES + RECENT:
         return None
     _, recent = mean_std(values[-RECENT:])
     _, baseline = mean_std(values[:-RECENT])
-    return abs(recent - baseline) / baseline if baseline > 0 else None
+    return abs(recent - baseline) / baseline if baseline >= STD_FLOOR else None
 
 
 def volatility(window: ReturnWindow) -> float | None:

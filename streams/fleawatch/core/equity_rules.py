@@ -50,7 +50,6 @@ def check_money(st: EquityState, ev: Equity, cause: Cause, out: list[Output]) ->
 def check_drift(st: EquityState, cause: Cause, out: list[Output]) -> None:
     """Regime change: the last 20 returns vary otherwise than the 80 before."""
     rule = st.rules.strategy_drift
-    st.returns.resum()
     score = regime_change_score(st.returns)
     value = -1.0 if score is None else score
     move = level(st, rule, cause, value, holds=value > rule.threshold, clear=_calm(value, rule))

@@ -1,26 +1,36 @@
 """The last 100 returns, and a cheap, safe question about each new one: need anybody look closer?
 
 Running sums answer in O(1), but sums that subtract what leaves lose digits when a huge return leaves or when returns
-hardly vary. So they only *filter*: the bound of their rounding error is known (`GUARD`), a doubtful answer counts as yes,
-and whoever asks then computes from the returns themselves (`moments.py`). What is published never depends on the sums:
-they need not be stored, and a state that was packed and unpacked gives the same outputs as one that was not.
+hardly vary. So here they only *filter*: the bound of their error is known (`floor`), a doubtful answer counts as yes, and
+whoever asks then computes from the returns themselves (`anomaly.py`). What is published never depends on the sums: they
+need not be stored, and a state that was packed and unpacked gives the same outputs as one that was not.
 
-Error bound: at most 100 updates between two exact sums, each off by at most eps·|sum|: below 1e-13·n·`top` for the scaled
-variances compared here, `top` being the largest sum of squares since the last exact one. Accepting them only above
-`GUARD`·n·`top` leaves a relative error below 1e-6, which `SLACK` covers.
+**Anomaly.** With n returns in the baseline, their sum B and sum of squares C, e = n·x − B and q = n·C − B²:
+z² = e²·(n−1) / (n·q), so |z| > 3 exactly when e²·k > q, with k = (n−1) / 9n.
+
+**Drift.** The score can exceed 1 only if the last 20 vary more than twice as much as the rest: M₂(recent)/19 >
+4·M₂(rest)/(m−1). Until the next refresh the rest keeps certain returns (its core), and M₂ never falls by adding returns;
+on the other side M₂(recent) is at most the sum of squares `r2`. So below `budget` = 4·19·M₂(core)/(m−1) there is none.
+
+**Error.** The sums are made anew every 25 returns, and after every look. Between, each return that needs no look has
+z² ≤ 9, so x² ≤ (|mean| + 3σ)² ≤ 10·(mean² + σ²) ≤ 10·C/(n−1), which lets C grow at most 4,500-fold in 25 steps, from n = 19
+on. Each step errs by less than 3·2⁻⁵³ of the largest sum: after 25 steps q errs by less than 5e-11·n·C of the refresh.
+`floor` = 1e-6·n·C of the refresh: above it q is right to 1e-4, which `SLACK` covers.
 """
 
 from array import array
-from operator import mul
+from math import hypot, inf
 
 SIZE = 100
 RECENT = 20
 MIN_SAMPLES = 20
 Z_LIMIT = 3.0
 SCORE_LIMIT = 1.0
-GUARD = 1e-6
-SLACK = 1 + 1e-5
 
+STD_FLOOR = 1e-10
+"""Below it the returns are constant but for rounding: a z-score or a ratio of deviations would be noise."""
+GUARD = 1e-6
+SLACK = 1 + 1e-3
 ODD = 1
 """The new return may be more than three deviations from the others."""
 DRIFT = 2
@@ -28,107 +38,122 @@ DRIFT = 2
 
 _BASE = SIZE - 1
 _REST = SIZE - RECENT
-# z² = e²(n−1)/(n·q) with e = n·x − Σ and q = n·Σ² − (Σ)²; scores compare variances q/(n(n−1)).
-_Z_FULL = SLACK * (_BASE - 1) / (_BASE * Z_LIMIT**2)
-_SCORE = SLACK / (RECENT * (RECENT - 1)) / (1 + SCORE_LIMIT) ** 2
-_SCORE_FULL = _SCORE * _REST * (_REST - 1)
-_GUARD_BASE = GUARD * _BASE
-_GUARD_REST = GUARD * _REST
+_FIRST = MIN_SAMPLES - 1
+_DRIFT_FROM = MIN_SAMPLES + RECENT
+# k by the size of the baseline; 0 where it is too small to judge
+_K = [0.0 if n < _FIRST else SLACK * (n - 1) / (Z_LIMIT**2 * n) for n in range(SIZE)]
+_STOPS = [next(stop for stop in (_FIRST, 25, 50, 75, SIZE) if stop > pos) for pos in range(SIZE)]
+_SPREAD = (1 + SCORE_LIMIT) ** 2 * (RECENT - 1) / SLACK
+_LEAST_BUDGET = _SPREAD * STD_FLOOR**2
 
 
 class ReturnWindow:
-    """A ring of returns. `ring[-1]` is the newest only when `pos` is 0: read it through `newest_last`."""
+    """A ring of returns; read it through `newest_last`. `n` is the size of the next return's baseline."""
 
-    __slots__ = ("count", "pos", "r1", "r2", "ring", "s1", "s2", "top")
+    __slots__ = ("budget", "floor", "n", "pos", "r2", "ring", "s1", "s2", "stop", "turns")
+
+    budget: float  # r2 up to which no drift is possible
+    floor: float
+    n: int
+    r2: float  # sum of squares of the last 20
+    s1: float
+    s2: float  # sums over the ring, of returns and of squares
+    stop: int  # the next refresh
 
     def __init__(self) -> None:
         self.ring = array("d", bytes(8 * SIZE))
         self.pos = 0  # where the next return goes
-        self.count = 0  # returns since the beginning
-        self.s1 = self.s2 = 0.0  # sums of the window's returns and of their squares
-        self.r1 = self.r2 = 0.0  # the same over the last 20
-        self.top = 0.0
+        self.turns = 0  # times the ring has been filled
+        self.refresh()
+
+    @property
+    def count(self) -> int:
+        """Returns since the beginning."""
+        return self.turns * SIZE + self.pos
 
     def push(self, x: float) -> int:
         """Take the return `x`; says what it cannot rule out (`ODD`, `DRIFT`)."""
         ring = self.ring
         pos = self.pos
-        oldest = ring[pos]
+        oldest = ring[pos]  # 0 while the ring fills
         leaves = ring[pos - RECENT]
         ring[pos] = x
         square = x * x
         b1 = self.s1 - oldest
         b2 = self.s2 - oldest * oldest
-        self.s1 = s1 = b1 + x
-        self.s2 = s2 = b2 + square
-        self.r1 = r1 = self.r1 + (x - leaves)
-        self.r2 = r2 = self.r2 + (square - leaves * leaves)
-        top = self.top
-        if s2 > top:
-            self.top = top = s2
-        self.count = count = self.count + 1
-        if pos < SIZE - 1:
-            self.pos = pos + 1
-        else:
-            self.pos = 0
-            self.resum()
-        if count < SIZE:
-            return self._warm_up(x, b1, b2)
-        e = _BASE * x - b1
-        q = _BASE * b2 - b1 * b1
-        w1 = s1 - r1
-        q_rest = _REST * (s2 - r2) - w1 * w1
-        maybe = 0
-        if e * e * _Z_FULL > q or q < _GUARD_BASE * top:
-            maybe = ODD
-        if (RECENT * r2 - r1 * r1) * _SCORE_FULL > q_rest or q_rest < _GUARD_REST * top:
-            maybe |= DRIFT
-        return maybe
-
-    def _warm_up(self, x: float, b1: float, b2: float) -> int:
-        """The same questions while the window is not full."""
-        n = self.count - 1
-        if n < MIN_SAMPLES - 1:
-            return 0
+        self.s1 = b1 + x
+        self.s2 = b2 + square
+        self.r2 = r2 = self.r2 + square - leaves * leaves
+        self.pos = pos = pos + 1
+        n = self.n
         e = n * x - b1
-        q = n * b2 - b1 * b1
-        maybe = 0
-        if e * e * (SLACK * (n - 1)) > q * (n * Z_LIMIT**2) or q < GUARD * n * self.top:
-            maybe = ODD
-        rest = n + 1 - RECENT
-        if rest >= MIN_SAMPLES:
-            w1 = self.s1 - self.r1
-            q_rest = rest * (self.s2 - self.r2) - w1 * w1
-            q_recent = RECENT * self.r2 - self.r1 * self.r1
-            if q_recent * (rest * (rest - 1)) * _SCORE > q_rest or q_rest < GUARD * rest * self.top:
-                maybe |= DRIFT
+        maybe = ODD if e * e * _K[n] + self.floor > n * b2 - b1 * b1 else 0
+        if r2 > self.budget and self._may_drift():
+            maybe += DRIFT
+        if pos == self.stop or maybe:
+            self.refresh()
+        elif n < _BASE:
+            self.n = n + 1
         return maybe
 
-    def resum(self) -> None:
-        """Start the sums again from the returns: at every turn of the ring, after a doubtful answer, and after unpacking."""
+    def _may_drift(self) -> bool:
+        pos = self.pos
+        m = (SIZE if self.turns else pos) - RECENT
+        if m < MIN_SAMPLES:
+            return False
         ring = self.ring
-        recent = self.newest_last()[-RECENT:]
-        self.s1 = sum(ring)
-        self.s2 = self.top = sum(map(mul, ring, ring))
-        self.r1 = sum(recent)
-        self.r2 = sum(map(mul, recent, recent))
+        recent = ring[pos - RECENT : pos] if pos >= RECENT else ring[pos - RECENT :] + ring[:pos]
+        r1 = sum(recent)
+        self.r2 = r2 = hypot(*recent) ** 2
+        w1 = self.s1 - r1
+        q_rest = m * (self.s2 - r2) - w1 * w1
+        q_recent = RECENT * r2 - r1 * r1
+        return q_rest < self.floor or q_recent * (m * (m - 1)) > q_rest * (RECENT * _SPREAD)
+
+    def refresh(self) -> None:
+        """Make sums and bounds anew from the returns."""
+        pos = self.pos
+        if pos == SIZE:
+            self.pos = pos = 0
+            self.turns += 1
+        self.stop = stop = _STOPS[pos]
+        values = self.newest_last()
+        count = len(values)
+        self.n = n = min(count, _BASE)
+        self.s1 = sum(values)
+        self.s2 = hypot(*values) ** 2
+        self.r2 = r2 = hypot(*values[-RECENT:]) ** 2
+        self.floor = GUARD * n * self.s2 if n >= _FIRST else -inf
+        # what is among the rest at every step until the stop, and the most that the rest then has
+        if count == SIZE:
+            core, most = values[stop - pos : _REST + 1], _REST
+        elif stop >= _DRIFT_FROM:
+            core, most = values[: max(count + 1, _DRIFT_FROM) - RECENT], stop - RECENT
+        else:
+            self.budget = inf
+            return
+        squares = hypot(*core) ** 2
+        spread = squares * (1 - GUARD) - sum(core) ** 2 / len(core)
+        self.budget = budget = max(_SPREAD * spread / (most - 1), _LEAST_BUDGET)
+        if r2 > budget / GUARD:
+            self.budget = -inf  # what leaves would take the digits of `r2` with it: look at each
 
     def newest_last(self) -> "array[float]":
         """The returns in the window, in order of time."""
-        if self.count < SIZE:
-            return self.ring[: self.count]
+        if not self.turns:
+            return self.ring[: self.pos]
         return self.ring[self.pos :] + self.ring[: self.pos]
 
     @classmethod
     def of(cls, returns: "array[float]", count: int) -> "ReturnWindow":
         """The window after `count` returns of which `returns` (newest last, at most 100) are the last."""
         window = cls()
-        window.count = count
-        window.pos = pos = count % SIZE
-        if count < SIZE:
-            window.ring[:count] = returns
-        else:
+        window.turns, window.pos = divmod(count, SIZE)
+        pos = window.pos
+        if window.turns:
             window.ring[pos:] = returns[: SIZE - pos]
             window.ring[:pos] = returns[SIZE - pos :]
-        window.resum()
+        else:
+            window.ring[:pos] = returns
+        window.refresh()
         return window
