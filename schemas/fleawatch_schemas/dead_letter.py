@@ -19,19 +19,15 @@ class DeadLetterHeaders(Contract):
     model_config = ConfigDict(strict=False, populate_by_name=True)
 
     reason: Annotated[Reason, Field(strict=False)]
-    detail: Annotated[str, Field(max_length=500)]
+    detail: Annotated[str, Field(max_length=512)]
     source_topic: str = Field(alias="source-topic")
-    """With its prefix: where to retry it."""
+    """Short name, without the prefix."""
     source_partition: Count = Field(alias="source-partition")
     source_offset: Count = Field(alias="source-offset")
     ts: Time
     """When the broker received the original."""
     truncated_from: Count | None = Field(default=None, alias="truncated-from")
     """The length of an original that was cut, in bytes."""
-
-    def encode(self) -> Headers:
-        fields = self.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return tuple((name, str(value).encode()) for name, value in fields.items())
 
     @classmethod
     def decode(cls, headers: Headers) -> Self:

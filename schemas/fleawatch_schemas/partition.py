@@ -27,5 +27,5 @@ def murmur2(data: bytes) -> int:
 
 @lru_cache(maxsize=131_072)
 def partition_for(key: bytes, partitions: int) -> int:
-    """The partition of `key` among `partitions`; cached, because a fleet's ids repeat on every event."""
+    """The partition of `key` among `partitions`; cached: ids repeat. Ask for valid ids only."""
     return (murmur2(key) & 0x7FFFFFFF) % partitions

@@ -26,8 +26,6 @@ class Reason(StrEnum):
     STALE_EPOCH = "stale_epoch"
     FUTURE = "future"
     CURRENCY_CHANGED = "currency_changed"
-    AGENT_LIMIT = "agent_limit"
-    INTERNAL = "internal"
 
 
 class Rejected(ValueError):

@@ -5,7 +5,7 @@ accepts the same by the structs. They are not tracked by the garbage collector (
 cycle, and at hundreds of thousands of events a second the collector is otherwise the largest single cost.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -169,9 +169,3 @@ _encode = msgspec.json.Encoder().encode
 def encode(message: Equity | Trade | Health | Anomaly | Alert | Metrics) -> bytes:
     """Compact JSON. Optional input fields that are absent are left out; absent output fields are null."""
     return _encode(message)
-
-
-def to_dict(message: Struct) -> dict[str, Any]:
-    """The message as JSON types, under the names of the wire."""
-    result: dict[str, Any] = msgspec.to_builtins(message)
-    return result

@@ -1,16 +1,19 @@
 """Topic settings, partitions and ids: what other programs, and other versions of ours, depend on."""
 
+from dataclasses import dataclass
 from hashlib import sha256
 
+import pytest
 from aiokafka.partitioner import DefaultPartitioner, murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleawatch.core.outputs import dead_letter
 from fleawatch_schemas import partition
 from fleawatch_schemas.bounds import MAX_MESSAGE_BYTES
 from fleawatch_schemas.dead_letter import MAX_ORIGINAL_BYTES, DeadLetterHeaders
 from fleawatch_schemas.ids import alert_id, anomaly_id
-from fleawatch_schemas.reasons import Reason
+from fleawatch_schemas.reasons import Reason, Rejected
 from fleawatch_schemas.topics import TOPICS
 
 
@@ -72,15 +75,23 @@ def test_different_events_have_different_ids(
     assert alert_id(*event) != anomaly_id(*event)
 
 
-def test_dead_letter_headers_come_back() -> None:
-    headers = DeadLetterHeaders(
-        reason=Reason.NOT_UTF8,
-        detail="byte 7 is not UTF-8",
-        source_topic="fleawatch.equity",
-        source_partition=3,
-        source_offset=18204,
-        ts=1767225600.25,
-    )
-    encoded = headers.encode()
-    assert dict(encoded)["source-offset"] == b"18204"
-    assert DeadLetterHeaders.decode(encoded) == headers
+@dataclass
+class Arrived:
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+def test_the_headers_that_the_monitor_writes_fit_their_contract() -> None:
+    record = Arrived(18_204, 1_767_225_600_250, b"bot-1", b"\xff{")
+    output = dead_letter("equity", 3, record, Rejected(Reason.NOT_UTF8, "byte 0 is not UTF-8" + "!" * 1_000))
+    headers = DeadLetterHeaders.decode(output.headers)
+    assert (headers.reason, headers.source_topic, headers.source_partition) == (Reason.NOT_UTF8, "equity", 3)
+    assert (headers.source_offset, headers.ts) == (18_204, 1_767_225_600.25)
+    assert output.value == b"\xff{"
+
+
+def test_other_headers_are_no_dead_letter() -> None:
+    with pytest.raises(ValueError, match="not a dead letter: 5 headers"):
+        DeadLetterHeaders.decode((("reason", b"not_utf8"),))
