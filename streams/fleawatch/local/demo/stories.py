@@ -27,9 +27,9 @@ CRASH = Story(Fault.CRASH, 50, 0, "agent_stopped", "its process was killed (SIGK
 LEVERAGE = Story(
     Fault.LEVERAGE,
     0,
-    12,
+    10,
     "drawdown_exceeded",
-    "sized 12 times too large (1.4 times its equity), held as oil fell in 2008",
+    "sized 10 times too large (1.2 times its equity), held as oil fell in 2008",
 )
 FAT_FINGER = Story(Fault.FAT_FINGER, 60, 50, "return_anomaly", "one order 50 times too large, closed at once")
 DRIFT = Story(Fault.DRIFT, 60, 3, "strategy_drift", "its position size grows to 3 times what it was")
