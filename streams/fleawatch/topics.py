@@ -135,7 +135,7 @@ def _differences(topic: WantedTopic, partitions: int, config: Mapping[str, str])
         actual = config.get(setting, "(unknown)")
         if set(actual.split(",")) == set(value.split(",")):  # `compact,delete` is a set
             continue
-        too_small = setting in AT_LEAST and int(actual) < int(value)
+        too_small = setting in AT_LEAST and not (actual.isdigit() and int(actual) >= int(value))
         shown = f"at least {value}" if too_small else value
         found.append(Difference(setting, actual, shown, fatal=setting in EXACT or too_small))
     return tuple(found)

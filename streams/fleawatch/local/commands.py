@@ -6,15 +6,15 @@ import logging
 import click
 
 from fleawatch.errors import BrokerUnavailable
-from fleawatch.local.broker import Broker
 from fleawatch.local.probe import probe
+from fleawatch.local.servers import embedded
 from fleawatch.settings import Settings
 
 NOT_RUNNING = 3  # exit code of `status`, as for init scripts
 
 
-def _broker(settings: Settings, port: int = 0) -> Broker:
-    return Broker(settings.data_dir / "broker", port=port, say=lambda line: click.echo(line, err=True))
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 @click.group()
@@ -44,7 +44,7 @@ def start(port: int) -> None:
             f"nothing to start: FLEAWATCH_BOOTSTRAP_SERVERS is set and answers: {settings.bootstrap_servers}"
         )
         return
-    ours = _broker(settings, port)
+    ours = embedded(settings, _say, port=port)
     started = ours.start()
     click.echo(f"Kafka {'runs' if started else 'was running already'}: {ours.bootstrap} (process {ours.pid})")
     click.echo(f"  data and log: {ours.directory}")
@@ -55,7 +55,7 @@ def start(port: int) -> None:
 @broker.command()
 def stop() -> None:
     """Stop it; its data stays."""
-    click.echo("Kafka stopped" if _broker(Settings.load()).stop() else "no broker was running")
+    click.echo("Kafka stopped" if embedded(Settings.load(), _say).stop() else "no broker was running")
 
 
 @broker.command()
@@ -71,7 +71,7 @@ def status(ctx: click.Context) -> None:
             ctx.exit(NOT_RUNNING)
         click.echo(f"the given Kafka answers: {settings.bootstrap_servers}, {count} broker(s)")
         return
-    ours = _broker(settings)
+    ours = embedded(settings, _say)
     found = ours.record
     if found is None:
         click.echo(f"not running (data: {ours.directory})")

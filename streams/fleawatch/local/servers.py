@@ -1,12 +1,13 @@
 """Which Kafka to talk to."""
 
 from fleawatch.local.broker import Broker
+from fleawatch.local.jars import Say
 from fleawatch.settings import Settings
 
 
-def embedded(settings: Settings) -> Broker:
+def embedded(settings: Settings, say: Say, *, port: int = 0) -> Broker:
     """The broker of this data directory; not started."""
-    return Broker(settings.data_dir / "broker")
+    return Broker(settings.data_dir / "broker", port=port, say=say)
 
 
 def find_servers(settings: Settings) -> str:
@@ -15,4 +16,4 @@ def find_servers(settings: Settings) -> str:
     Raises:
         BrokerUnavailable: none are given and no broker runs here.
     """
-    return settings.bootstrap_servers or embedded(settings).bootstrap
+    return settings.bootstrap_servers or embedded(settings, lambda _: None).bootstrap
