@@ -26,6 +26,7 @@ class Place:
     """Where the contenders of one program run."""
 
     bootstrap: str
+    broker_pid: int
     directory: Path
     partitions: int
 

@@ -27,12 +27,12 @@ def say(text: str, *, end: str = "\n") -> None:
 
 
 @contextmanager
-def broker_place() -> Iterator[tuple[Place, int]]:
-    """A place to run in and the broker's pid; gone afterwards."""
+def broker_place() -> Iterator[Place]:
+    """A place to run in; gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="fleawatch-bench-") as name:
         directory = Path(name)
         with Broker(directory / "broker", say=say) as broker:
-            yield Place(broker.bootstrap, directory, PARTITIONS), broker.pid or 0
+            yield Place(broker.bootstrap, broker.pid or 0, directory, PARTITIONS)
 
 
 async def create_topics(place: Place, prefix: str) -> None:

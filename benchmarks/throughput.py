@@ -37,9 +37,10 @@ class Input:
     oracle: Oracle
 
 
-def run_once(name: str, source: Input, place: Place, pids: tuple[int, ...]) -> dict[str, Any]:
+def run_once(name: str, source: Input, place: Place) -> dict[str, Any]:
     """One process of one contender, from its start to its verdict."""
     run = fresh_name()
+    pids = (place.broker_pid, os.getpid())
     output = source.topic.replace("equity", "anomalies") if name == "ours" else f"bench-{run}-anomalies"
     job = Job(name, run, source.topic, output, source.oracle.events)
     before = {}
@@ -107,7 +108,7 @@ def throughput(
     names = contenders.split(",")
     codec = None if compression == "none" else compression
     results = []
-    with broker_place() as (place, broker_pid):
+    with broker_place() as place:
         inputs = {}
         if set(names) - {"plain"}:
             inputs["ours"] = inputs["floor"] = Input(*prepare_input(place, "bench.", events, agents, codec))
@@ -116,7 +117,7 @@ def throughput(
         for turn in range(runs):
             for name in names:
                 say(f"[{turn + 1}/{runs}] ", end="")
-                results.append(run_once(name, inputs[name], place, (broker_pid, os.getpid())))
+                results.append(run_once(name, inputs[name], place))
     table = summary(results)
     click.echo(table)
     if save:
