@@ -7,10 +7,11 @@ queue after it.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
     from fleawatch.engine.app import BatchApp
 
 
+# An idle long poll holds back every other request on its connection: seeks would wait for Faust's 1,500 ms.
+FETCH_WAIT_MS = 250
 Record = ConsumerRecord[bytes, bytes]
+
+STOP_SECS = 5.0  # for the producer to send what is left
+PATIENCE_SECS = 5.0  # for a fetched batch to reach its agent while the agent is handed nothing else
 
 
 class Batch(NamedTuple):
@@ -36,6 +42,11 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     """The thread that owns the aiokafka consumer."""
 
     app: "BatchApp"
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        return consumer
 
     async def on_start(self) -> None:
         await super().on_start()
@@ -69,7 +80,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         """The committed offset, or the start of the log where nothing was committed yet."""
         consumer = self._ensure_consumer()
         committed = await asyncio.gather(*[consumer.committed(tp) for tp in tps])
-        begins, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        begins, ends = await asyncio.gather(consumer.beginning_offsets(tps), consumer.end_offsets(tps))
         starts = {}
         for tp, offset in zip(tps, committed, strict=True):
             if offset is not None and offset > ends[tp]:
@@ -131,6 +142,22 @@ class BatchConsumer(driver.Consumer):
         """Fetch again from the cursors: something was dropped between a fetch and an agent."""
         async with self._seek_lock:
             await self._seek_inputs(self.cursors.positions())
+
+    async def _fetch_lost_again(self) -> None:
+        """What no later batch would show: a dropped last batch, and a seek that was cut short."""
+        if self.app.rebalancing or not self.flow_active or self._seek_lock.locked():
+            return
+        positions = self.cursors.positions()
+        readable = [tp for tp in self.assignment() if self._is_readable(tp)]
+        if unsought := [tp for tp in readable if tp not in positions]:
+            self.log.warning("%s were not sought to their committed offsets: seeking now", unsought)
+            await self.perform_seek()
+        elif lost := self.cursors.lost(time.monotonic(), PATIENCE_SECS):
+            self.log.warning("what was fetched of %s did not reach its agent: fetching again", lost)
+            await self.rewind()
+
+    def _is_readable(self, tp: TP) -> bool:
+        return tp.topic in self.app.batch_topics and self.app.table_of(tp.topic).holds(tp.partition)
 
     async def _seek_inputs(self, wanted: Mapping[TP, int] | None) -> dict[TP, int]:
         self.cursors.begin({})  # what is being fetched right now is of another incarnation than what follows
@@ -202,6 +229,9 @@ class BatchConsumer(driver.Consumer):
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002 Faust's
         """Called by Faust's commit timer: a barrier, unless the last one wrote so much that the next has to wait."""
+        self._acked.clear()  # Faust's compiled streams add every batch to these, and only its own commit removes them
+        self._acked_index.clear()
+        await self._fetch_lost_again()
         return await self._barrier(forced=False)
 
     async def wait_empty(self) -> None:
@@ -245,6 +275,19 @@ class BatchProducer(driver.Producer):
 
     def _settings_extra(self) -> Mapping[str, Any]:
         return {"acks": "all", "enable_idempotence": True}
+
+    async def on_stop(self) -> None:
+        """The last barrier has passed or failed by now. An idempotent producer would wait for an absent broker for ever."""
+        try:
+            async with asyncio.timeout(STOP_SECS):
+                await super().on_stop()
+        except TimeoutError:
+            self.log.warning(
+                "stopping with records that Kafka has not acknowledged: they are made again after the start"
+            )
+
+    async def flush(self) -> None:
+        """Nothing depends on it: the barrier waits for what it commits. Faust calls it in each rebalance, without a limit."""
 
 
 class BatchTransport(driver.Transport):
