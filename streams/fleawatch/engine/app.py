@@ -167,6 +167,12 @@ class BatchApp(faust.App):
 
     # -- what the pieces use
 
+    async def _on_agent_error(self, agent: Any, exc: BaseException) -> None:
+        """Faust would count the batch as done and start the agent anew. It is applied in part: the worker stops instead."""
+        log.error("%s failed, nothing more is written or committed: %r", agent.name, exc)
+        self.barrier.halt()
+        await self.crash(exc)
+
     @property
     def batch_consumer(self) -> BatchConsumer:
         return cast("BatchConsumer", self.consumer)

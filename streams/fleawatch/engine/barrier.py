@@ -8,7 +8,8 @@ later event into the state whose output is not acknowledged yet: a crash then lo
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka.errors import KafkaError
 from faust.types import TP
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 CHANGELOG_BYTES_PER_SEC = 20_000_000  # beyond this budget the commit interval stretches ...
 MAX_INTERVAL_SECS = 10.0  # ... to this at most
+ACK_SECS = 20.0  # for one partition's outputs and state, and for the offsets; an idempotent producer retries for ever
 MAX_FAILURES = 3  # barriers in a row, before the worker stops and its supervisor starts it anew
 
 
@@ -40,12 +42,19 @@ class CommitBarrier:
     def __init__(self, app: "BatchApp") -> None:
         self._app = app
         self._failures = 0
+        self._halted = False
         self._not_before = 0.0
         self._last_run = time.monotonic()
+
+    def halt(self) -> None:
+        """Write and commit nothing any more: memory is not what the log says (a batch was applied in part)."""
+        self._halted = True
 
     async def run(self, *, forced: bool) -> bool:
         """One barrier over all owned partitions. A failure commits nothing for its partition and those after it."""
         now = time.monotonic()
+        if self._halted:
+            return False
         if not forced and now < self._not_before:
             return False
         if not self._app.fence.open:
@@ -62,8 +71,9 @@ class CommitBarrier:
                 if snapshot.cursor != self._app.batch_consumer.committed(tp):
                     offsets[tp] = snapshot.cursor
             if offsets:
-                await self._app.batch_consumer.commit_offsets(offsets)
-        except (BarrierFailed, KafkaError) as exc:
+                async with asyncio.timeout(ACK_SECS):
+                    await self._app.batch_consumer.commit_offsets(offsets)
+        except (BarrierFailed, KafkaError, TimeoutError) as exc:
             await self._failed(exc)
             return False
         self._failures = 0
@@ -77,19 +87,18 @@ class CommitBarrier:
 
     def _snapshot(self, tp: TP, table: WriteBehindTable) -> Snapshot:
         cursor = self._app.batch_consumer.cursors.positions()[tp]
-        return Snapshot(
-            cursor, self._app.outbox.unacked(tp), table.take(tp.partition, self._app.consumer_generation_id)
-        )
+        return Snapshot(cursor, self._app.outbox.unacked(tp), table.take(tp.partition))
 
     async def _make_durable(self, tp: TP, table: WriteBehindTable, snapshot: Snapshot) -> int:
         try:
-            await asyncio.gather(*snapshot.outputs)
-            await self._send_state(table, tp.partition, snapshot.state)
+            async with asyncio.timeout(ACK_SECS):
+                await _all_acked(snapshot.outputs)
+                await self._send_state(table, tp.partition, snapshot.state)
         except BaseException as exc:
             if table.holds(tp.partition):
                 table.put_back(tp.partition, [key for key, _ in snapshot.state])
             if isinstance(exc, Exception):
-                raise BarrierFailed(f"{tp.topic}[{tp.partition}]: {type(exc).__name__}: {exc}") from exc
+                raise BarrierFailed(f"{tp.topic}[{tp.partition}]: {_text(exc)}") from exc
             raise
         return sum(len(value) for _, value in snapshot.state)
 
@@ -110,7 +119,7 @@ class CommitBarrier:
                     )
         if batch.record_count():
             acks.append(await self._send_batch(batch, topic, partition))
-        await asyncio.gather(*acks)
+        await _all_acked(acks)
 
     async def _send_batch(self, batch: object, topic: str, partition: int) -> "asyncio.Future[object]":
         if not self._app.fence.open:  # checked for each send: a suspension can fall between two of them
@@ -122,7 +131,23 @@ class CommitBarrier:
 
     async def _failed(self, exc: Exception) -> None:
         self._failures += 1
-        log.error("commit barrier failed (%d of %d): %s", self._failures, MAX_FAILURES, exc)
+        log.error("commit barrier failed (%d of %d): %s", self._failures, MAX_FAILURES, _text(exc))
         self._app.on_barrier_failed()
         if self._failures >= MAX_FAILURES:
             await self._app.crash(exc)
+
+
+def _text(exc: Exception) -> str:
+    return (
+        f"Kafka did not acknowledge within {ACK_SECS:.0f} s"
+        if isinstance(exc, TimeoutError)
+        else f"{type(exc).__name__}: {exc}"
+    )
+
+
+async def _all_acked(acks: "Sequence[asyncio.Future[Any]]") -> None:
+    """Wait for all, or for the first error. Unlike `gather`, it leaves them alone when it is cancelled: they are not its own."""
+    if acks:
+        done, _ = await asyncio.wait(acks, return_when=asyncio.FIRST_EXCEPTION)
+        for ack in done:
+            ack.result()

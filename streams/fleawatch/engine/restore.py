@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from fleawatch.engine.table import State, open_envelope
+from fleawatch.engine.table import Restored, State, open_envelope
 from fleawatch.engine.transport import Record
 from fleawatch.errors import BrokerUnavailable, StateUnreadable
 
@@ -23,8 +23,8 @@ async def read_changelog(
     partitions: set[int],
     state_type: type[State],
     still_wanted: Callable[[], bool],
-) -> dict[int, dict[bytes, State]] | None:
-    """States by partition and key; None when they are no longer wanted (another rebalance came).
+) -> dict[int, Restored] | None:
+    """The partitions' states by key; None when they are no longer wanted (another rebalance came).
 
     Raises:
         StateUnreadable: a value is damaged or of an unknown version.
@@ -74,7 +74,7 @@ def _keep_best(
 
 def _unpack(
     topic: str, partition: int, values: dict[bytes, tuple[tuple[int, int], bytes]], state_type: type[State]
-) -> dict[bytes, State]:
+) -> Restored:
     states = {}
     for key, (_, body) in values.items():
         try:
@@ -84,4 +84,4 @@ def _unpack(
                 f"{topic}[{partition}] key {key!r}: {exc}",
                 hint="was the changelog written by another release? Run that release, or reset the app's state",
             ) from exc
-    return states
+    return Restored(states, max((generation for (generation, _), _ in values.values()), default=0))

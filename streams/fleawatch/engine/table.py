@@ -6,7 +6,7 @@ A changelog value is an envelope (who wrote it, up to which source offset) and t
 
 import struct
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, cast
 
 import faust
 from faust.types import TP
@@ -34,6 +34,13 @@ class State(Protocol):
     def unpack(cls, data: bytes) -> Self: ...
 
 
+class Restored(NamedTuple):
+    """A partition as its changelog has it."""
+
+    states: dict[bytes, State]
+    generation: int  # the highest among its records, 0 if there are none
+
+
 class WriteBehindTable(faust.Table[bytes, Any]):
     """State per partition and key. Agents change it in place and mark the key dirty, in one step without awaiting."""
 
@@ -49,6 +56,7 @@ class WriteBehindTable(faust.Table[bytes, Any]):
         self._dirty: dict[int, set[bytes]] = {}
         self._sweeps: dict[int, Iterator[bytes]] = {}
         self._generation = 0  # of the last assignment that this table saw
+        self._read: dict[int, int] = {}  # by partition: the highest generation in the changelog that was read
 
     # -- what agents use
 
@@ -78,9 +86,14 @@ class WriteBehindTable(faust.Table[bytes, Any]):
 
     # -- what the barrier uses
 
-    def take(self, partition: int, generation: int) -> list[tuple[bytes, bytes]]:
-        """The packed values of the dirty keys, now. What changes while they are sent is dirty again."""
+    def take(self, partition: int) -> list[tuple[bytes, bytes]]:
+        """The packed values of the dirty keys, now. What changes while they are sent is dirty again.
+
+        A group that was deleted, or forgotten by Kafka after its offsets' retention, counts its generations from 1 again:
+        what is written must outrank what was read all the same.
+        """
         states = self.states(partition)
+        generation = max(self._generation, self._read[partition] + 1)
         keys = self._dirty.pop(partition, set())
         return [(key, seal(generation, states[key])) for key in keys if key in states]
 
@@ -113,7 +126,7 @@ class WriteBehindTable(faust.Table[bytes, Any]):
         if generation_id != self._generation + 1:
             kept = set()
         self._generation = generation_id
-        for held in (self._states, self._dirty, self._sweeps):
+        for held in (self._states, self._dirty, self._sweeps, self._read):
             for partition in held.keys() - kept:
                 del held[partition]
 
@@ -128,9 +141,10 @@ class WriteBehindTable(faust.Table[bytes, Any]):
         """Partitions that are ours and not in memory."""
         return self.partitions_of(active_tps) - self._states.keys()
 
-    def load(self, partition: int, states: dict[bytes, State]) -> None:
+    def load(self, partition: int, restored: Restored) -> None:
         """Take over a partition that was read in full."""
-        self._states[partition] = states
+        self._states[partition] = restored.states
+        self._read[partition] = restored.generation
 
 
 def seal(generation: int, state: State) -> bytes:
