@@ -13,6 +13,8 @@ from fleawatch.core.moments import RunningMoments
 BAR_SECS = 3600
 YEAR_SECS = 31_536_000
 PERIODS_PER_YEAR = YEAR_SECS / BAR_SECS
+_NOTHING = 1e-12
+"""As in `risk.py`: no return leads from nothing to something."""
 
 
 class LifeBars:
@@ -33,9 +35,9 @@ class LifeBars:
     def roll(self, ts: float, close: float) -> None:
         """Close the bars that end at or before `ts`, the last known equity being `close`."""
         passed = int((ts - self.end) // BAR_SECS)
-        if self.base > 0:
+        if self.base > _NOTHING:
             self.closed.push(close / self.base - 1)
-            if close > 0:
+            if close > _NOTHING:
                 self.closed.push_zeros(passed)
         self.base = close
         self.end += (passed + 1) * BAR_SECS
@@ -43,6 +45,6 @@ class LifeBars:
     def with_open(self, equity: float) -> RunningMoments:
         """The moments with the open bar's return so far, the present equity being `equity`."""
         moments = self.closed.copy()
-        if self.base > 0:
+        if self.base > _NOTHING:
             moments.push(equity / self.base - 1)
         return moments

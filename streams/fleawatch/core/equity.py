@@ -5,7 +5,7 @@ from fleawatch.core.equity_rules import check_drift, check_money, check_return
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.outputs import Output
 from fleawatch.core.record import Record
-from fleawatch.core.risk import begin, begins_anew, take_flow
+from fleawatch.core.risk import NOTHING, begin, begins_anew, take_flow
 from fleawatch.core.rules import GAP_INTERVALS
 from fleawatch.core.window import DRIFT, ODD
 from fleawatch_schemas.reasons import Reason, Rejected
@@ -48,20 +48,17 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
         if begins_anew(st, ev, flow):
             begin(st, ev)
             before = 0.0
-    elif st.peak <= 0 < equity:
+    elif st.peak == 0 < equity:
         begin(st, ev)
         before = 0.0
 
     # 3. drawdown
     peak = st.peak
-    look = st.watch
+    look = st.watch or equity <= 0
     if equity >= peak:
-        st.peak = equity
+        st.peak = equity if equity > NOTHING else 0.0
         st.drawdown = 0.0
-        if equity <= 0:
-            st.peak = 0.0
-            look = True
-    else:
+    elif peak > 0:
         st.drawdown = drawdown = (peak - equity) / peak
         if drawdown > st.max_drawdown:  # noqa: PLR1730 -- a call costs more than the comparison
             st.max_drawdown = drawdown
@@ -79,7 +76,7 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
         st.interval = usual * _DOWN
 
     # 5. return, anomaly, drift
-    if before > 0:
+    if before > NOTHING:
         returned = traded / before - 1
         maybe = st.returns.push(returned)
         if maybe & ODD:

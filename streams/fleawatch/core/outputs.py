@@ -3,11 +3,16 @@
 from dataclasses import dataclass
 
 from fleawatch.core.record import Record
+from fleawatch_schemas.dead_letter import MAX_ORIGINAL_BYTES
 from fleawatch_schemas.reasons import Rejected
 from fleawatch_schemas.wire import Alert, Anomaly, encode
 
 DETAIL_LIMIT = 512
 """Characters of a dead-letter's `detail` header: a person reads it, and a crafted input must not make it large."""
+
+
+MAX_KEY_BYTES = 1024
+"""Of a dead-letter's key; an agent's id has 64 at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ def dead_letter(topic: str, partition: int, record: Record, why: Rejected) -> Ou
 
     Its `ts` is the broker's append time of the rejected record, so that a replay makes the same dead-letter.
     """
-    headers = (
+    headers: tuple[tuple[str, bytes], ...] = (
         ("reason", why.reason.value.encode()),
         ("detail", why.detail[:DETAIL_LIMIT].encode("utf-8", "replace")),
         ("source-topic", topic.encode()),
@@ -46,4 +51,9 @@ def dead_letter(topic: str, partition: int, record: Record, why: Rejected) -> Ou
         ("source-offset", b"%d" % record.offset),
         ("ts", repr(record.timestamp / 1000).encode()),
     )
-    return Output("dead-letter", record.key or b"", record.value or b"", headers, (topic, why.reason.value))
+    # The broker limits compressed batches: a crafted original can be of any length, and must not stop the worker.
+    key, value = (record.key or b"")[:MAX_KEY_BYTES], record.value or b""
+    if len(value) > MAX_ORIGINAL_BYTES:
+        headers += (("truncated-from", b"%d" % len(value)),)
+        value = value[:MAX_ORIGINAL_BYTES]
+    return Output("dead-letter", key, value, headers, (topic, why.reason.value))

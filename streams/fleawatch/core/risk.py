@@ -5,7 +5,9 @@ trading alone. With the flow F inside the snapshot E, the price before it is wor
 g = E / (E − F). Instead of units we keep every remembered level (peak, bar base, start) in present units and multiply it
 by g: without flows the drawdown is then (peak − equity) / peak to the bit.
 
-When the account was worth nothing before the flow (E − F ≤ 0), no number of units is right. A deposit that makes it
+An account of less than 1e-12 is worth nothing: ratios to it say nothing, and could leave the range of floats.
+
+When the account was worth nothing before the flow (E − F < 1e-12), no number of units is right. A deposit that makes it
 positive again begins a new index: peak, bars and start are the new equity; the deepest drawdown of the old life (100 % or
 more) stays in `max_drawdown`. A withdrawal of everything (E ≤ 0 < E − F) is no loss: the peak becomes 0, the drawdown 0,
 and the next positive equity begins a new index.
@@ -18,6 +20,10 @@ from fleawatch_schemas.wire import Equity
 if TYPE_CHECKING:
     from fleawatch.core.equity_state import EquityState
 
+NOTHING = 1e-12
+_MOST = 1e300
+"""No level is kept above it: after many crashes by 27 orders of magnitude with deposits between, it would overflow."""
+
 
 def take_flow(st: "EquityState", ev: Equity) -> float:
     """Account for the flow that `ev` reports; returns it (0 where there is none, or nothing to compare with)."""
@@ -29,22 +35,26 @@ def take_flow(st: "EquityState", ev: Equity) -> float:
         return 0.0  # the first report says what was paid in before we looked
     flow = total - before
     pre = ev.equity - flow
-    if flow == 0 or pre <= 0:
+    if flow == 0 or pre <= NOTHING:
         return flow
     factor = max(ev.equity, 0.0) / pre
-    st.peak *= factor
-    st.bars.base *= factor
-    st.bars.start *= factor
+    st.peak = _level(st.peak * factor)
+    st.bars.base = _level(st.bars.base * factor)
+    st.bars.start = _level(st.bars.start * factor)
     return flow
 
 
 def begins_anew(st: "EquityState", ev: Equity, flow: float) -> bool:
     """A wiped-out or emptied account has money again that trading did not make."""
-    return ev.equity > 0 and (st.peak <= 0 or (flow > 0 and ev.equity - flow <= 0))
+    return ev.equity > 0 and (st.peak == 0 or (flow > 0 and ev.equity - flow <= NOTHING))
 
 
 def begin(st: "EquityState", ev: Equity) -> None:
     """Start the index at `ev`."""
-    st.peak = max(ev.equity, 0.0)
+    st.peak = ev.equity if ev.equity > NOTHING else 0.0
     st.drawdown = 0.0
     st.bars.restart(ev.ts, ev.equity)
+
+
+def _level(value: float) -> float:
+    return min(value, _MOST) if value > NOTHING else 0.0

@@ -30,7 +30,7 @@ class Rules:
     return_anomaly: Rule = Rule("return_anomaly", "WARN", "anomaly-detected", 3.0, "σ")
     strategy_drift: Rule = Rule("strategy_drift", "WARN", "anomaly-detected", 1.0, "ratio")
     sequence_gap: Rule = Rule("sequence_gap", "WARN", "data-quality", 0.0, "events")
-    agent_stopped: Rule = Rule("agent_stopped", "CRITICAL", "agent-stopped", 90.0, "s")
+    agent_stopped: Rule = Rule("agent_stopped", "CRITICAL", "agent-stopped", 90.0, "s", cooldown_secs=0.0)
     health_degraded: Rule = Rule("health_degraded", "WARN", "agent-stopped")
 
     @property

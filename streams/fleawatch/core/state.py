@@ -1,8 +1,14 @@
 """The states of the three input topics, by the topic's short name."""
 
+from collections.abc import Mapping
+
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.health import HealthState
 from fleawatch.core.trades import TradesState
 
-STATES = {"equity": EquityState, "trades": TradesState, "health": HealthState}
+STATES: Mapping[str, type[EquityState] | type[TradesState] | type[HealthState]] = {
+    "equity": EquityState,
+    "trades": TradesState,
+    "health": HealthState,
+}
 __all__ = ["STATES", "EquityState", "HealthState", "TradesState"]

@@ -1,0 +1,63 @@
+"""The reference vectors: computed by direct formulas, and checked against empyrical when they were made."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core_records import Run, equity_event
+from fleawatch.core import anomaly, performance
+from fleawatch.core.trades import TradesState, gross_of, step
+from fleawatch_schemas.wire import Trade
+
+REFERENCE: dict[str, Any] = json.loads(
+    (Path(__file__).parents[2] / "data" / "metrics_reference.json").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("series", REFERENCE["series"], ids=lambda series: str(series["name"]))
+def test_series(series: dict[str, Any]) -> None:
+    run = Run()
+    run.feed(*(equity_event(seq, equity) for seq, equity in enumerate(series["equity"])))
+    st = run.equity
+    assert st.returns.count == series["n_returns"]
+    assert st.max_drawdown == pytest.approx(series["max_drawdown"], rel=1e-9)
+    assert anomaly.volatility(st.returns) == pytest.approx(series["volatility_last100"], rel=1e-9)
+    assert anomaly.regime_change_score(st.returns) == (
+        None
+        if series["regime_change_score"] is None
+        else pytest.approx(series["regime_change_score"], rel=1e-9)
+    )
+    found = [
+        (round(a.ts - run.equity.last.ts) // 30 + len(series["equity"]) - 2, round(a.z_score, 6))
+        for a in run.anomalies
+    ]
+    assert found == [tuple(pair) for pair in series["anomalies"]]
+
+    returns = performance.returns(np.array(series["equity"]))
+    periods = series["periods_per_year"]
+    assert performance.sharpe(returns, periods) == pytest.approx(series["sharpe"], rel=1e-9)
+    assert performance.sortino(returns, periods) == pytest.approx(series["sortino"], rel=1e-9)
+    assert performance.calmar(returns, periods) == pytest.approx(series["calmar"], rel=1e-9)
+
+
+def test_trades() -> None:
+    expected = REFERENCE["attribution"]["expected"]
+    st = TradesState("momentum-1")
+    record: Any = None  # totals need nothing of it
+    for fields in REFERENCE["attribution"]["trades"]:
+        trade = Trade(v=1, agent_id="momentum-1", epoch=0, seq=0, ts=0.0, **fields)
+        step(st, trade, record, 0, [])
+    assert st.count == expected["total_trades"]
+    assert st.gross.value == pytest.approx(expected["gross"], rel=1e-12)
+    assert st.net.value == pytest.approx(expected["net"], rel=1e-12)
+    assert st.fees.value == pytest.approx(expected["fees"], rel=1e-12)
+    assert st.wins / st.count == expected["win_rate"]
+    assert st.profits.value / st.losses.value == pytest.approx(expected["profit_factor"], rel=1e-12)
+
+
+def test_a_short_gains_when_the_price_falls() -> None:
+    trade = Trade(1, "a", 0, 0, 0.0, "t", "s", "x", "sell", 2.0, 10.0, 7.0, 0.0, 1.0)
+    assert gross_of(trade) == 6.0
