@@ -60,8 +60,8 @@ def demo(ctx: click.Context, agents: int, workers: int, speed: float, duration: 
                 bootstrap_servers=servers, topic_prefix=f"demo-{run_id}.", app_id=f"demo-{run_id}-monitor"
             )
             plan = Plan(settings, directory, roster(agents), workers, speed, duration)
-            click.echo(f"{agents} agents, {workers} worker(s), topics {settings.topic_prefix}* on {servers}")
-            click.echo(f"logs: {directory}")
+            click.echo(f"topics: {settings.topic_prefix}* on {servers}")
+            click.echo(f"logs:   {directory}")
             lines = asyncio.run(Run(plan, began).run())
         except KeyboardInterrupt:
             click.echo("stopped before it was ready", err=True)

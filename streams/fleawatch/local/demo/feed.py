@@ -61,9 +61,11 @@ class Feed:
 
     async def counts(self, topics: Iterable[str]) -> dict[str, int]:
         """How many records were ever written to each topic, from the end offsets."""
-        return {
-            name: sum((await self._consumer.end_offsets(self._all_of([name]))).values()) for name in topics
-        }
+        short = {self._settings.topic(name): name for name in topics}
+        found = dict.fromkeys(short.values(), 0)
+        for partition, end in (await self._consumer.end_offsets(self._all_of(short.values()))).items():
+            found[short[partition.topic]] += end
+        return found
 
     def _all_of(self, topics: Iterable[str]) -> list[TopicPartition]:
         names = [self._settings.topic(name) for name in topics]

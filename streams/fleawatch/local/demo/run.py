@@ -6,10 +6,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from fleawatch.local.demo.board import Board
 from fleawatch.local.demo.feed import Feed
 from fleawatch.local.demo.group import Group
-from fleawatch.local.demo.processes import Child, Children
+from fleawatch.local.demo.processes import Child, ChildFailed, Children
 from fleawatch.local.demo.roster import Profile
 from fleawatch.local.demo.screen import Screen, screen_for
 from fleawatch.local.demo.stories import Fault
@@ -18,9 +20,7 @@ from fleawatch.settings import Settings
 from fleawatch.topics import ensure_topics
 
 REFRESH_SECS = 0.25
-READY_SECS = (
-    60.0  # for the workers to be ready, and for the first figures to come back; then the log is named
-)
+READY_SECS = 120.0  # for the workers to share the partitions, and again for the first figures
 SETTLE_SECS = 5.0  # at most, for the last alerts to reach the log
 LIVENESS_FLOOR_SECS = 4.0  # the agents send a heartbeat every second
 
@@ -63,7 +63,7 @@ class Run:
         """Until its time is over or it is told to stop (SIGINT, SIGTERM, SIGHUP). Returns the lines of the summary.
 
         Raises:
-            ChildFailed: a process ended although nobody had asked it to.
+            ChildFailed: a process ended although nobody had asked it to, or the monitor says nothing.
             BrokerUnavailable: Kafka does not answer.
         """
         loop = asyncio.get_running_loop()
@@ -72,10 +72,11 @@ class Run:
         settings = self._plan.settings
         report = await ensure_topics(settings.bootstrap_servers, settings, create=True)
         partitions = {row.topic: row.partitions for row in report.rows}
-        screen = screen_for(self._board, self._plan.profiles)
+        screen = screen_for(self._board, self._plan.profiles, self._began)
         try:
             await self._start_monitor()
-            await self._start_agents()
+            if not self._over.is_set():
+                await self._start_agents()
             async with Feed(settings, partitions, self._board, screen.alert) as feed:
                 with screen:
                     await self._watch(feed, screen)
@@ -88,6 +89,7 @@ class Run:
     async def _start_monitor(self) -> None:
         """Workers and notifier; returns when the workers have shared the partitions, so that no story is missed."""
         plan = self._plan
+        click.echo(f"starting {plan.workers} worker(s), the log notifier, then {len(plan.profiles)} agents")
         for number in range(1, plan.workers + 1):
             await self._children.start(f"worker-{number}", "fleawatch.cli", "worker")
         await self._children.start("notify-log", "fleawatch.cli", "notify", "log", output=plan.notifications)
@@ -124,10 +126,10 @@ class Run:
                 if self._plan.duration and now - ready >= self._plan.duration:
                     return
             elif now - started > READY_SECS:
-                screen.note(
-                    f"no figures from the monitor yet; its log: {self._plan.directory / 'worker-1.log'}"
+                raise ChildFailed(
+                    f"no figures came from the monitor within {READY_SECS:.0f} s",
+                    hint=f"its log: {self._plan.directory / 'worker-1.log'}",
                 )
-                started = now
             screen.refresh()
 
     def _crash(self, seconds: float, screen: Screen) -> None:
@@ -142,10 +144,11 @@ class Run:
     async def _settle(self, feed: Feed) -> None:
         """Stop the agents; let what they sent last go all the way to the log."""
         await self._children.stop(list(self._agents.values()))
-        deadline = time.monotonic() + SETTLE_SECS
-        await feed.poll(self._plan.settings.commit_interval_secs + REFRESH_SECS)
-        while time.monotonic() < deadline:
+        stopped = time.monotonic()
+        while (waited := time.monotonic() - stopped) < SETTLE_SECS:
             await feed.poll(REFRESH_SECS)
+            if waited < self._plan.settings.commit_interval_secs + REFRESH_SECS:
+                continue  # the workers' last outputs are still to come
             if await feed.at_end() and self._sent() >= len(self._board.transitions):
                 return
 

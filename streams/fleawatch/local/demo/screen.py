@@ -45,9 +45,9 @@ class Screen(Protocol):
 class Lines:
     """No terminal: alerts as they come, a status line every few seconds."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
-        self._began = self._last = time.monotonic()
+    def __init__(self, board: Board, began: float) -> None:
+        self._board, self._began = board, began
+        self._last = time.monotonic()
 
     def _say(self, text: str) -> None:
         click.echo(f"{time.monotonic() - self._began:6.1f}s  {text}")
@@ -133,6 +133,7 @@ class Terminal:
         self._live.stop()
 
 
-def screen_for(board: Board, profiles: Sequence[Profile]) -> Screen:
+def screen_for(board: Board, profiles: Sequence[Profile], began: float) -> Screen:
+    """`began`: the start of the run by the monotonic clock; plain lines count from it."""
     console = Console()
-    return Terminal(board, profiles, console) if console.is_terminal else Lines(board)
+    return Terminal(board, profiles, console) if console.is_terminal else Lines(board, began)
