@@ -38,7 +38,7 @@ def log(events: int, agents: int) -> list[Stored]:
     rng = np.random.default_rng(1)
     ids = [f"agent-{i:05d}" for i in range(agents)]
     equity = rng.uniform(1e3, 1e6, agents)
-    records = []
+    records: list[Stored] = []
     for seq in range(-(-events // agents)):
         equity *= 1 + 1e-3 * rng.standard_t(4, agents)
         for i, (value, jitter) in enumerate(

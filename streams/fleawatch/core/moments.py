@@ -1,7 +1,7 @@
-"""Mean and standard deviation, to the last digits: the sums are exact (`fsum`), the deviations taken from the mean."""
+"""Mean and standard deviation, to the last digits: the sum is exact (`fsum`), the deviations are taken from the mean."""
 
 from collections.abc import Sequence
-from math import fsum, sqrt
+from math import dist, fsum, sqrt
 
 NO_VARIANCE = 1e-12
 """A deviation below this share of the mean is rounding: the values are all equal."""
@@ -15,7 +15,7 @@ def mean_std(values: Sequence[float]) -> tuple[float, float]:
     """
     n = len(values)
     mean = fsum(values) / n
-    return mean, sqrt(fsum([(x - mean) ** 2 for x in values]) / (n - 1))
+    return mean, dist(values, [mean] * n) / sqrt(n - 1)
 
 
 class RunningMoments:

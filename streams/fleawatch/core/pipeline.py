@@ -92,18 +92,18 @@ class Pipeline(Generic[E, S]):
         applied = Applied()
         out = applied.outputs
         decode, step = self.decode, self.step
-        find, mark = states.get, dirty.add
+        find, mark, ahead = states.get, dirty.add, FUTURE_SECS
         events = 0
         for record in records:
             key = record.key
-            st = find(key) if key is not None else None
+            st = find(key)  # type: ignore[arg-type] # None is no key, and found nowhere
             try:
                 # decode and validate, each message alone
                 ev = decode(record.value or b"")
                 # known agent, at home in this partition?
                 if st is None or st.agent_id != ev.agent_id or st.home != partition:
                     self._check_home(partition, key, ev, st)
-                if ev.ts > record.timestamp * 0.001 + FUTURE_SECS:
+                if ev.ts > record.timestamp * 0.001 + ahead:
                     raise Rejected(
                         Reason.FUTURE,
                         f"ts {ev.ts} is {ev.ts - record.timestamp / 1000:.0f} s ahead of its arrival",
