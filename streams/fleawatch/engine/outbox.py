@@ -90,7 +90,9 @@ class Outbox:
     def _settle(self, done: "asyncio.Future[None]", acks: "asyncio.Future[list[Any]]") -> None:
         if done.done():
             return
-        if acks.cancelled():
+        if acks.cancelled() or isinstance(
+            acks.exception(), asyncio.CancelledError
+        ):  # the gather, or one of its own
             done.set_exception(ConnectionError("the producer was closed before Kafka acknowledged an output"))
         elif (exc := acks.exception()) is not None:
             done.set_exception(exc)
