@@ -1,4 +1,4 @@
-"""What a channel is: four siblings-to-be with one anatomy. The worker knows nothing else of them."""
+"""What a channel is, and which severities it carries. The worker knows nothing else of them."""
 
 from typing import Protocol
 

@@ -36,7 +36,7 @@ _POLL_MS = 500
 _LAZY_COMMIT_SECS = 1.0  # for records that caused no call: repeating those costs nothing
 
 
-class Abandoned(Exception):  # noqa: N818 not an error: the record stays uncommitted and comes again
+class Abandoned(Exception):
     """The process stops, or the partition goes to another member."""
 
 
