@@ -17,12 +17,17 @@ from fleawatch_schemas.wire import Equity, Health, Trade, encode
 
 log = logging.getLogger(__name__)
 
+GOODBYE_SECS = (
+    3.0  # for the last word, and again to deliver what is on its way; a supervisor kills after 10 s
+)
+
 
 class AsyncEmitter:
     """Emits one agent's events, and a heartbeat every `heartbeat_secs` while it is open. Use as `async with`.
 
-    Each call returns when all in-sync replicas have the event, so it can wait while Kafka is away (up to 40 s, then
-    `BrokerUnavailable`: the event is lost, and the monitor sees the gap in `seq`). Nothing is kept on disk.
+    Each call returns when all in-sync replicas have the event. While Kafka is away it waits, however long that takes,
+    and the event is delivered once afterwards: put a timeout around the call if the agent must not wait (the event may
+    still arrive later, never twice). Nothing is kept on disk: what waits is lost with the process.
 
     An event the monitor would refuse raises `fleawatch_schemas.reasons.Rejected` (a ValueError that names the field)
     here, where it can be fixed, and is not sent. Not for use from several event loops.
@@ -67,20 +72,25 @@ class AsyncEmitter:
         self._heartbeat = asyncio.create_task(self._beat(), name=f"heartbeat of {self.agent_id}")
 
     async def stop(self) -> None:
-        """Say that the agent is stopping, and disconnect."""
+        """Say that the agent is stopping, and disconnect: within 6 s, even if Kafka is away."""
         if self._heartbeat is not None:
             self._heartbeat.cancel()
             with suppress(asyncio.CancelledError):
                 await self._heartbeat
             self._heartbeat = None
         if self._producer is not None:
+            producer = self._producer
             try:
-                await self.health("stopping")
-            except BrokerUnavailable:
+                async with asyncio.timeout(GOODBYE_SECS):
+                    await self.health("stopping")
+            except (BrokerUnavailable, TimeoutError):
                 log.warning("could not say that %s is stopping: no broker", self.agent_id)
-            finally:
-                await self._producer.stop()
-                self._producer = None
+            self._producer = None
+            try:
+                async with asyncio.timeout(GOODBYE_SECS):
+                    await producer.stop()
+            except TimeoutError:  # it waits for what cannot be delivered
+                await producer.client.close()
 
     async def equity(
         self,
