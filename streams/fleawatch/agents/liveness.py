@@ -76,6 +76,7 @@ class Liveness:
         for tp in owned:
             since = self._reading.since(tp, now)
             for key, state in self._table.states(tp.partition).items():
+                state.home = tp.partition  # not stored: after a restart a silent agent has no event to set it
                 if outputs := tick(state, now, since, self._settings.liveness_floor_secs):
                     self._table.dirty(tp.partition).add(key)
                     self._app.outbox.put(tp, address(self._settings, tp, outputs))
