@@ -72,6 +72,17 @@ class Job:
     async def behind(self) -> int:
         return await lag(self.bootstrap, self.name, self.source)
 
+    async def ready(self, fleet: Fleet, seconds: float = 60.0) -> None:
+        """Wait until every worker has been ready once.
+
+        Raises:
+            AssertionError: one was not in time; with its logs.
+        """
+        deadline = asyncio.get_running_loop().time() + seconds
+        while not _ready(fleet):
+            assert asyncio.get_running_loop().time() < deadline, f"not ready\n{fleet.logs()}"
+            await asyncio.sleep(0.2)
+
     async def caught_up(self, fleet: Fleet, seconds: float = 60.0) -> None:
         """Wait until all is committed.
 

@@ -32,6 +32,7 @@ async def die_and_start_again(job: Job, faults: str) -> list[str]:
 async def without_cursor(job: Job) -> list[str]:
     """Every fifth delivery is dropped, and what follows it is applied all the same."""
     with job.workers(faults="drop,apply-all") as fleet:
+        await job.ready(fleet)
         await job.produce(numbers(5000), per_second=1000)
         await job.caught_up(fleet)
         await asyncio.to_thread(fleet.stop)
