@@ -137,6 +137,9 @@ class WriteBehindTable(faust.Table[bytes, Any]):
     def holds(self, partition: int) -> bool:
         return partition in self._states
 
+    def held(self) -> list[int]:
+        return list(self._states)
+
     def missing(self, active_tps: Iterable[TP]) -> set[int]:
         """Partitions that are ours and not in memory."""
         return self.partitions_of(active_tps) - self._states.keys()

@@ -148,16 +148,17 @@ class BatchConsumer(driver.Consumer):
         if self.app.rebalancing or not self.flow_active or self._seek_lock.locked():
             return
         positions = self.cursors.positions()
-        readable = [tp for tp in self.assignment() if self._is_readable(tp)]
-        if unsought := [tp for tp in readable if tp not in positions]:
+        held = [
+            TP(topic, partition)
+            for topic in self.app.batch_topics
+            for partition in self.app.table_of(topic).held()
+        ]
+        if unsought := [tp for tp in held if tp not in positions]:
             self.log.warning("%s were not sought to their committed offsets: seeking now", unsought)
             await self.perform_seek()
         elif lost := self.cursors.lost(time.monotonic(), PATIENCE_SECS):
             self.log.warning("what was fetched of %s did not reach its agent: fetching again", lost)
             await self.rewind()
-
-    def _is_readable(self, tp: TP) -> bool:
-        return tp.topic in self.app.batch_topics and self.app.table_of(tp.topic).holds(tp.partition)
 
     async def _seek_inputs(self, wanted: Mapping[TP, int] | None) -> dict[TP, int]:
         self.cursors.begin({})  # what is being fetched right now is of another incarnation than what follows
