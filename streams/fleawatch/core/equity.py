@@ -12,6 +12,9 @@ from fleawatch_schemas.reasons import Reason, Rejected
 from fleawatch_schemas.wire import Equity
 
 _UP, _DOWN = 1.05, 1 / 1.05
+_LONG = (
+    GAP_INTERVALS * _UP * _UP
+)  # the estimate swings a step around the median: Friday to Monday is three days, no gap
 
 
 def first(st: EquityState, ev: Equity, record: Record, partition: int, out: list[Output]) -> None:
@@ -80,7 +83,7 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
         returned = traded / before - 1
         maybe = st.returns.push(returned)
         if maybe & ODD:
-            gap = elapsed > GAP_INTERVALS * usual > 0
+            gap = elapsed > _LONG * usual > 0
             check_return(st, ev, returned, _cause(ev, record, partition), out, gap=gap)
         if maybe & DRIFT or (look and st.drifting()):
             check_drift(st, _cause(ev, record, partition), out)

@@ -202,3 +202,16 @@ def test_a_failing_check_is_named_and_resolves() -> None:
     ]
     assert run.alerts[0].title == "momentum-1: health check failing: balance"
     assert run.alerts[0].body == "3 left"
+
+
+@pytest.mark.parametrize("weeks", range(8, 14))
+def test_a_weekend_between_daily_bars_is_no_gap(weeks: int) -> None:
+    """Friday to Monday is exactly three usual intervals: breaks when a crash over the weekend does not alert."""
+    day = 86_400.0
+    days = [7 * week + weekday for week in range(weeks) for weekday in range(5)] + [7 * weeks]
+    run = Run()
+    for seq, at in enumerate(days):
+        equity = 100.0 + seq % 2 if at != days[-1] else 90.0
+        run.feed(equity_event(seq, equity, ts=START + at * day))
+    assert [anomaly.gap for anomaly in run.anomalies] == [False]
+    assert ("return_anomaly", "CRITICAL", "firing") in story(run.alerts)
