@@ -139,7 +139,7 @@ class Log:
         self,
         tp: TopicPartition,
         *,
-        timeout_ms: int,  # noqa: ARG002 -- the consumer's signature
+        timeout_ms: int,
     ) -> dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
         batch, self._records = self._records[:3], self._records[3:]
         self._position = batch[-1].offset + 1
