@@ -37,7 +37,7 @@ class BrokerUnavailable(FleawatchError):
     retryable = True
 
 
-class LogTruncated(FleawatchError):  # noqa: N818 -- the class names the condition, like its siblings
+class LogTruncated(FleawatchError):
     """The committed offset lies beyond the end of the log: the topic was made anew under a group that knew the old one."""
 
 
