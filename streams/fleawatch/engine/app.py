@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Collection
 from typing import Any, cast
 
 import faust
@@ -86,7 +86,7 @@ class BatchApp(faust.App):
         return cast("WriteBehindTable", self.tables.add(table))
 
     @property
-    def batch_topics(self) -> Iterable[str]:
+    def batch_topics(self) -> Collection[str]:
         return self._tables_of.keys()
 
     def table_of(self, source_topic: str) -> WriteBehindTable:

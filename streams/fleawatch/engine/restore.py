@@ -8,10 +8,9 @@ the highest (generation, offset), and raises when it meets a value that it canno
 import asyncio
 from collections.abc import Callable, Sequence
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from fleawatch.engine.table import Restored, State, open_envelope
-from fleawatch.engine.transport import Record
 from fleawatch.errors import BrokerUnavailable, StateUnreadable
 
 STALL_SECS = 60.0
@@ -56,7 +55,9 @@ async def read_changelog(
 
 
 def _keep_best(
-    best: dict[bytes, tuple[tuple[int, int], bytes]], records: Sequence[Record], topic: str
+    best: dict[bytes, tuple[tuple[int, int], bytes]],
+    records: Sequence[ConsumerRecord[bytes, bytes]],
+    topic: str,
 ) -> None:
     for record in records:
         if record.key is None or record.value is None:

@@ -11,12 +11,14 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, Message
+from faust.types.tuples import ConsumerMessage
 
 from fleawatch.engine.cursor import Cursors, Delivery, Verdict
+from fleawatch.engine.fetch import Fetched, fetched
 from fleawatch.errors import LogTruncated
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 # An idle long poll holds back every other request on its connection: seeks would wait for Faust's 1,500 ms.
 FETCH_WAIT_MS = 250
-Record = ConsumerRecord[bytes, bytes]
+Record = Fetched
 
 STOP_SECS = 5.0  # for the producer to send what is left
 PATIENCE_SECS = 5.0  # for a fetched batch to reach its agent while the agent is handed nothing else
@@ -62,6 +64,21 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             return ok
 
         coordinator._do_heartbeat = confirmed_heartbeat
+
+    async def _fetch_records(
+        self,
+        consumer: AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 -- Faust's signature
+        max_records: int | None = None,  # noqa: ARG002 -- as above: a batch is all that a fetch brought
+    ) -> Any:
+        fetcher: Any = consumer._fetcher
+        if not self.consumer.flow_active:
+            return {}
+        if consumer._closed or fetcher._closed:
+            raise ConsumerStoppedError
+        with fetcher._subscriptions.fetch_context():
+            return await fetched(fetcher, active_partitions, self.app.batch_topics, timeout or 0.0)
 
     async def seek_inputs(self, wanted: Mapping[TP, int] | None) -> dict[TP, int]:
         """Seek every input partition to `wanted`, or else to where it starts for this group."""
@@ -200,11 +217,20 @@ class BatchConsumer(driver.Consumer):
         return self.flow_active  # a call: it changes while we wait
 
     def _batch_message(self, tp: TP, batch: Batch) -> Message:
-        message = self._to_message(tp, batch.records[-1])
-        message.key, message.value = (
+        last = batch.records[-1]
+        message = ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000,
+            last.timestamp_type,
+            {},
             None,
-            cast("bytes", batch),
-        )  # our streams' codec is raw: it hands on what it gets
+            cast("bytes", batch),  # our streams' codec is raw: it hands on what it gets
+            None,
+            tp=tp,
+            generation_id=self.app.consumer_generation_id,
+        )
         self._read_offset[tp] = message.offset - 1  # so that Faust sees no gap
         return message
 
