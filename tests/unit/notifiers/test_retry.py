@@ -23,7 +23,7 @@ class Stage:
     calls: list[tuple[float, bool]] = field(default_factory=list)
     failures: list[Attempt] = field(default_factory=list)
 
-    async def send(self, part: Part, plain: bool) -> Attempt:  # noqa: ARG002 what deliver calls
+    async def send(self, part: Part, plain: bool) -> Attempt:
         self.calls.append((self.now, plain))
         return self.answers.popleft()
 
