@@ -7,7 +7,7 @@ BIN := .venv/bin
 ARGS ?=
 export PYTHON
 
-.PHONY: help install test demo lint format types generate manifests lock check-lock faults bench clean
+.PHONY: help install test demo lint format types generate manifests lock faults bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,9 +45,6 @@ manifests: install ## Check the Dockerfile, the Compose file and k8s/, and run t
 
 lock: install ## Resolve the dependencies anew; ARGS="--upgrade" or ARGS="-P aiohttp" to move them
 	requirements/lock.sh $(ARGS)
-
-check-lock: lock ## Fail when the locks are not what pyproject.toml asks for
-	git diff --exit-code --stat -- requirements
 
 faults: install ## The long fault runs (kill -9, broker loss, storms); minutes to an hour
 	$(BIN)/pytest -m slow $(ARGS)

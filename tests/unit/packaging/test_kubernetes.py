@@ -1,5 +1,6 @@
 """k8s/base against the Kubernetes schemas, and against what Pod Security "restricted" and this project's rules ask."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -49,13 +50,13 @@ def test_every_manifest_is_listed() -> None:
     assert {file.name for file in BASE.glob("*.yaml")} == listed | {"kustomization.yaml"}
 
 
-@pytest.mark.skipif(not shutil.which("kubectl"), reason="no kubectl on this machine")
+@pytest.mark.skipif(
+    not os.environ.get("CI") and not shutil.which("kubectl"), reason="no kubectl on this machine"
+)
 def test_the_renderer_agrees_with_kubectl() -> None:
     printed = subprocess.run(
-        ["kubectl", "kustomize", str(BASE)], capture_output=True, text=True, timeout=60, check=False
+        ["kubectl", "kustomize", str(BASE)], capture_output=True, text=True, timeout=60, check=True
     )
-    if printed.returncode != 0:
-        pytest.skip(f"this kubectl cannot render: {printed.stderr.strip()[:200]}")
     theirs = {(d["kind"], d["metadata"]["name"]): d for d in yaml.safe_load_all(printed.stdout)}
     assert theirs == {(d["kind"], d["metadata"]["name"]): d for d in DOCUMENTS}
 
