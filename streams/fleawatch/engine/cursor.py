@@ -85,7 +85,7 @@ class Cursors:
 
         Either its agent was handed a later one of the same topic, or was handed none for `patience` seconds.
         """
-        waiting = [tp for tp, cursor in self._applied.items() if self._fetched[tp] > cursor]
+        waiting = [tp for tp, cursor in self._applied.items() if self._fetched.get(tp, cursor) > cursor]
         judged = {tp.topic: self._judged.get(tp.topic, 0) for tp in waiting}
         self._idle = {
             topic: idle if (idle := self._idle.get(topic, (number, now)))[0] == number else (number, now)
