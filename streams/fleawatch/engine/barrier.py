@@ -8,7 +8,7 @@ later event into the state whose output is not acknowledged yet: a crash then lo
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka.errors import KafkaError
@@ -64,9 +64,9 @@ class CommitBarrier:
         offsets: dict[TP, int] = {}
         written = 0
         try:
-            for tp, table in self._owned():
+            for tp, table, cursor in self._owned():
                 table.sweep(tp.partition, elapsed)
-                snapshot = self._snapshot(tp, table)
+                snapshot = self._snapshot(tp, table, cursor)
                 written += await self._make_durable(tp, table, snapshot)
                 if snapshot.cursor != self._app.batch_consumer.committed(tp):
                     offsets[tp] = snapshot.cursor
@@ -81,12 +81,15 @@ class CommitBarrier:
         self._app.on_barrier(written)
         return bool(offsets)
 
-    def _owned(self) -> list[tuple[TP, WriteBehindTable]]:
-        cursors = self._app.batch_consumer.cursors.positions()
-        return [(tp, table) for tp in cursors if (table := self._app.table_of(tp.topic)).holds(tp.partition)]
+    def _owned(self) -> Iterator[tuple[TP, WriteBehindTable, int]]:
+        """Looked up anew for each partition: while one is made durable, a seek or a rebalance can take the next away."""
+        cursors = self._app.batch_consumer.cursors
+        for tp in cursors.positions():
+            cursor, table = cursors.get(tp), self._app.table_of(tp.topic)
+            if cursor is not None and table.holds(tp.partition):
+                yield tp, table, cursor
 
-    def _snapshot(self, tp: TP, table: WriteBehindTable) -> Snapshot:
-        cursor = self._app.batch_consumer.cursors.positions()[tp]
+    def _snapshot(self, tp: TP, table: WriteBehindTable, cursor: int) -> Snapshot:
         return Snapshot(cursor, self._app.outbox.unacked(tp), table.take(tp.partition))
 
     async def _make_durable(self, tp: TP, table: WriteBehindTable, snapshot: Snapshot) -> int:

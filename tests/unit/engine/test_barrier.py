@@ -253,3 +253,19 @@ async def test_it_runs_without_an_offset_that_moved(world: World, barrier: Commi
     await running
     assert world.done == ["state 0 x1"]
     assert world.written[0] > 0
+
+
+async def test_a_partition_that_goes_away_meanwhile_is_left_out(world: World, barrier: CommitBarrier) -> None:
+    """Breaks (KeyError, the worker stops) when a seek or a rebalance comes while another partition is being written."""
+    world.apply(P0, b"a", 4)
+    world.apply(P1, b"b", 7)
+    output = world.output(P0)
+    running = asyncio.create_task(barrier.run(forced=True))
+    await turn()
+    world.cursors.begin({})
+    output.set_result(None)
+    await turn()
+    world.state_acks[0].set_result(None)
+    assert await running
+    assert world.done == ["state 0 x1", "commit 0@5"]
+    assert world.table.dirty(1) == {b"b"}
