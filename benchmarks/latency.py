@@ -30,6 +30,7 @@ WARM_UP_ROUNDS = 40  # so that each agent has a baseline before the clock starts
 SHOCK_SHARE = 0.02
 SETTLE_SECS = 3.0
 READY_SECS = 60.0
+BEHIND_SECS = 30.0  # that a contender may be behind when the last event was sent
 
 
 class Timed(NamedTuple):
@@ -72,6 +73,15 @@ class Stopwatch:
             acks.append(ack)
         await asyncio.gather(*acks)
 
+    async def wait_for(self, anomalies: set[Finding], seconds: float) -> None:
+        """Return when all of them are readable, alerts soon after, or after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while (  # noqa: ASYNC110 -- a growing dict has no event to wait for
+            anomalies - self.readable.get("anomalies", {}).keys() and time.monotonic() < deadline
+        ):
+            await asyncio.sleep(0.2)
+        await asyncio.sleep(1.0)
+
     def latencies(self, kind: str) -> list[float]:
         """Milliseconds, sorted, one per finding about a timed event."""
         found = self.readable.get(kind, {})
@@ -79,7 +89,7 @@ class Stopwatch:
 
 
 async def measure(
-    job: Job, place: Place, process: Process, events: Sequence[Timed], rate: float
+    job: Job, place: Place, process: Process, events: Sequence[Timed], expected: set[Finding], *, rate: float
 ) -> Stopwatch:
     """The first `job.events` warm up; when the contender has applied them, the rest are timed."""
     stopwatch = Stopwatch()
@@ -98,7 +108,7 @@ async def measure(
         await asyncio.to_thread(process.wait_for_result, READY_SECS)
         await asyncio.sleep(SETTLE_SECS)
         await stopwatch.send(producer, job.input_topic, events[job.events :], rate)
-        await asyncio.sleep(SETTLE_SECS)
+        await stopwatch.wait_for(expected, BEHIND_SECS)
     finally:
         watching.cancel()
         await consumer.stop()
@@ -120,7 +130,7 @@ def run_once(
     ForeignLoad.wait_for_quiet(os.getpid())
     with running(job, place) as process:
         load = ForeignLoad(process.pid, place.broker_pid, os.getpid())
-        stopwatch = asyncio.run(measure(job, place, process, events, rate))
+        stopwatch = asyncio.run(measure(job, place, process, events, expected, rate=rate))
         foreign = load.cores()
     asyncio.run(delete_topics(place.bootstrap, run))
     missing = len(expected - stopwatch.readable.get("anomalies", {}).keys())
