@@ -34,7 +34,10 @@ async def without_cursor(job: Job) -> list[str]:
     with job.workers(faults="drop,apply-all") as fleet:
         await job.ready(fleet)
         await job.produce(numbers(5000), per_second=1000)
-        await job.caught_up(fleet)
+        try:
+            await job.caught_up(fleet)
+        except AssertionError as exc:  # it does not get there, or the worker ends: that is noticed, too
+            return [str(exc)]
         await asyncio.to_thread(fleet.stop)
     return await job.mistakes()
 
