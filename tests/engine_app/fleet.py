@@ -21,7 +21,11 @@ class Fleet:
         self, command: Sequence[str], size: int, log_dir: Path, env: dict[str, str] | None = None
     ) -> None:
         self._command = list(command)
-        self._env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(TESTS), os.environ.get("PYTHONPATH", ""))), **(env or {})}
+        self._env = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join((str(TESTS), os.environ.get("PYTHONPATH", ""))),
+            **(env or {}),
+        }
         self._log_dir = log_dir
         self._starts = 0
         self.workers = [self._start(index) for index in range(size)]

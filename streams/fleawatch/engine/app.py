@@ -108,6 +108,15 @@ class BatchApp(faust.App):
         self.outbox.put(tp, outputs)
         self.batch_consumer.cursors.advance(tp, records[-1].offset + 1)
 
+    def applied_offsets(self) -> dict[TP, int]:
+        """By partition in memory: the offset behind the last record that its states reflect."""
+        return {
+            TP(topic, partition): 1
+            + max((state.offset for state in table.states(partition).values()), default=-1)
+            for topic, table in self._tables_of.items()
+            for partition in table.held()
+        }
+
     def owned(self, source_topic: str) -> list[TP]:
         """Partitions of `source_topic` whose state is in memory and whose stream is running."""
         if self.rebalancing or not self.batch_consumer.flow_active:

@@ -97,6 +97,10 @@ class Cursors:
             if self._last[tp] < judged[tp.topic] or now - self._idle[tp.topic][1] >= patience
         ]
 
+    def waiting(self, tp: TP) -> bool:
+        """Whether something was fetched that is not applied yet."""
+        return self._fetched.get(tp) != self._applied.get(tp)
+
     def get(self, tp: TP) -> int | None:
         return self._applied.get(tp)
 

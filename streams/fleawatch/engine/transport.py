@@ -40,6 +40,14 @@ class Batch(NamedTuple):
     delivery: Delivery
 
 
+class FetchState(NamedTuple):
+    """How far a partition is fetched. Behind the last record there may be markers of transactions, which nobody is handed."""
+
+    position: int  # the next offset to fetch
+    end: int  # of the log
+    answered: float  # when, seconds since the epoch
+
+
 class BatchThread(driver.AIOKafkaConsumerThread):
     """The thread that owns the aiokafka consumer."""
 
@@ -80,36 +88,40 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         with fetcher._subscriptions.fetch_context():
             return await fetched(fetcher, active_partitions, self.app.batch_topics, timeout or 0.0)
 
-    async def seek_inputs(self, wanted: Mapping[TP, int] | None) -> dict[TP, int]:
-        """Seek every input partition to `wanted`, or else to where it starts for this group."""
+    async def seek_inputs(self, wanted: Mapping[TP, int]) -> dict[TP, int]:
+        """Seek the input partitions that are still ours; returns those."""
         consumer = self._ensure_consumer()
         owned = consumer.assignment()
         changelogs = self.app.tables.changelog_topics
         consumer.pause(*[tp for tp in owned if tp.topic in changelogs])  # we read those ourselves
-        if wanted is None:
-            wanted = await self._starts([tp for tp in owned if tp.topic in self.app.batch_topics])
         positions = {tp: offset for tp, offset in wanted.items() if TopicPartition(*tp) in owned}
         for tp, offset in positions.items():
             consumer.seek(TopicPartition(*tp), offset)
         return positions
 
-    async def _starts(self, tps: list[TopicPartition]) -> dict[TP, int]:
-        """The committed offset, or the start of the log where nothing was committed yet."""
+    async def starts(self, applied: Mapping[TP, int]) -> dict[TP, int]:
+        """Where each input partition starts: at the committed offset, or at its log's begin where nothing was committed yet.
+
+        `applied` is the offset behind the last record that a partition's state knows of.
+
+        Raises:
+            LogTruncated: the log ends before one of these offsets.
+        """
         consumer = self._ensure_consumer()
+        tps = [tp for tp in consumer.assignment() if tp.topic in self.app.batch_topics]
         committed = await asyncio.gather(*[consumer.committed(tp) for tp in tps])
         begins, ends = await asyncio.gather(consumer.beginning_offsets(tps), consumer.end_offsets(tps))
         starts = {}
-        for tp, offset in zip(tps, committed, strict=True):
-            if offset is not None and offset > ends[tp]:
-                raise LogTruncated(
-                    f"{tp.topic}[{tp.partition}]: committed offset {offset} is beyond the log's end {ends[tp]}",
-                    hint="the topic was deleted and made anew: use another app id, or reset the group and its changelogs",
-                )
-            starts[TP(tp.topic, tp.partition)] = begins[tp] if offset is None else offset
+        for aiokafka_tp, offset in zip(tps, committed, strict=True):
+            tp, end = TP(*aiokafka_tp), ends[aiokafka_tp]
+            starts[tp] = begins[aiokafka_tp] if offset is None else offset
+            for what, reached in (("committed", starts[tp]), ("applied", applied.get(tp, 0))):
+                if reached > end:
+                    raise beyond_the_end(tp, what, reached, end)
         return starts
 
-    def fetch_state(self, tp: TP) -> tuple[int, float] | None:
-        """(end of the log, time of the last good fetch answer in seconds since the epoch), once there was one."""
+    def fetch_state(self, tp: TP) -> FetchState | None:
+        """None before the first good fetch answer."""
         subscription = cast(
             "Any", self._ensure_consumer()
         )._subscription.subscription  # None before the first assignment
@@ -118,9 +130,9 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         if assignment is None or key not in assignment.tps:
             return None
         state = assignment.state_value(key)
-        if state.highwater is None or state.timestamp is None:
+        if state.highwater is None or state.timestamp is None or not state.has_valid_position:
             return None
-        return state.highwater, state.timestamp / 1000
+        return FetchState(state.position, state.highwater, state.timestamp / 1000)
 
 
 class BatchConsumer(driver.Consumer):
@@ -149,7 +161,7 @@ class BatchConsumer(driver.Consumer):
         """Start over at the committed offsets. Recovery ends with it."""
         async with self._seek_lock:
             try:
-                positions = await self._seek_inputs(None)
+                positions = await self._seek_inputs()
             except LogTruncated as exc:
                 await self.crash(exc)
                 raise
@@ -161,10 +173,13 @@ class BatchConsumer(driver.Consumer):
             await self._seek_inputs(self.cursors.positions())
 
     async def _fetch_lost_again(self) -> None:
-        """What no later batch would show: a dropped last batch, and a seek that was cut short."""
+        """What no later batch would show: a dropped last batch, a seek that was cut short, a topic that was made anew."""
         if self.app.rebalancing or not self.flow_active or self._seek_lock.locked():
             return
         positions = self.cursors.positions()
+        for tp, cursor in positions.items():
+            if (state := self._thread.fetch_state(tp)) and state.end < cursor:
+                raise beyond_the_end(tp, "applied", cursor, state.end)
         held = [
             TP(topic, partition)
             for topic in self.app.batch_topics
@@ -177,10 +192,13 @@ class BatchConsumer(driver.Consumer):
             self.log.warning("what was fetched of %s did not reach its agent: fetching again", lost)
             await self.rewind()
 
-    async def _seek_inputs(self, wanted: Mapping[TP, int] | None) -> dict[TP, int]:
+    async def _seek_inputs(self, wanted: Mapping[TP, int] | None = None) -> dict[TP, int]:
+        """To `wanted`, else to where each partition starts for this group."""
         self.cursors.begin({})  # what is being fetched right now is of another incarnation than what follows
         incarnation = self.cursors.incarnation
         try:
+            if wanted is None:
+                wanted = await self._thread.call_thread(self._thread.starts, self.app.applied_offsets())
             positions: dict[TP, int] = await self._thread.call_thread(self._thread.seek_inputs, wanted)
         except IllegalStateError:  # a rebalance took the partitions meanwhile: its own seek is under way
             return {}
@@ -258,7 +276,12 @@ class BatchConsumer(driver.Consumer):
         """Called by Faust's commit timer: a barrier, unless the last one wrote so much that the next has to wait."""
         self._acked.clear()  # Faust's compiled streams add every batch to these, and only its own commit removes them
         self._acked_index.clear()
-        await self._fetch_lost_again()
+        try:
+            await self._fetch_lost_again()
+        except LogTruncated as exc:
+            self.app.barrier.halt()
+            await self.crash(exc)
+            raise
         return await self._barrier(forced=False)
 
     async def wait_empty(self) -> None:
@@ -289,12 +312,21 @@ class BatchConsumer(driver.Consumer):
     # -- progress
 
     def progress(self, tp: TP) -> tuple[int, int, float] | None:
-        """(cursor, end of the log, time of the last good fetch answer), or None when the partition is not being read."""
+        """(offset up to which all is applied, end of the log, time of the last good fetch answer); None: it is not being read."""
         cursor = self.cursors.get(tp)
         state = self._thread.fetch_state(tp)
         if cursor is None or state is None or not self.flow_active:
             return None
-        return cursor, *state
+        if not self.cursors.waiting(tp):
+            cursor = max(cursor, state.position)
+        return cursor, state.end, state.answered
+
+
+def beyond_the_end(tp: TP, what: str, offset: int, end: int) -> LogTruncated:
+    return LogTruncated(
+        f"{tp.topic}[{tp.partition}]: {what} offset {offset} is beyond the log's end {end}",
+        hint="the topic was deleted and made anew: use another app id, or reset the group and its changelogs",
+    )
 
 
 class BatchProducer(driver.Producer):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.structs import OffsetAndMetadata
 
@@ -105,6 +105,29 @@ async def test_a_committed_offset_beyond_the_end_of_the_log(kafka: Kafka, tmp_pa
     with job.workers() as fleet:
         assert await exit_code(fleet) not in {0, None}
         assert "committed offset 100 is beyond the log's end 0" in fleet.logs(1_000_000)
+
+
+@pytest.mark.parametrize("running", [True, False])
+async def test_a_source_topic_that_was_made_anew(kafka: Kafka, tmp_path: Path, running: bool) -> None:
+    """Kafka forgets its committed offsets with it. Breaks when new records pass for known ones: their offsets are low again."""
+    job = await Job.create(kafka.bootstrap, tmp_path, partitions=1)
+    await job.produce(numbers(50))
+    with job.workers() as fleet:
+        await job.caught_up(fleet)
+        if not running:
+            assert await asyncio.to_thread(fleet.stop) == [0]
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+        await admin.start()
+        try:
+            await admin.delete_topics([job.source])
+            await asyncio.sleep(1)
+            await admin.create_topics([NewTopic(job.source, 1, 1)])
+        finally:
+            await admin.close()
+        await job.produce(numbers(20))
+        with fleet if running else job.workers() as knowing:
+            assert await exit_code(knowing, seconds=90) not in {0, None}
+            assert "is beyond the log's end" in knowing.logs(1_000_000)
 
 
 @pytest.mark.slow
