@@ -1,4 +1,4 @@
-"""From the acknowledged event to the readable finding, at a steady rate: ours and plain Faust, in turns on one broker.
+"""From the acknowledged event to the readable finding, at a steady rate: ours, plain Faust and a mere relay, in turns.
 
     python -m benchmarks.latency --rate 1000 --seconds 20
 
@@ -19,13 +19,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from benchmarks.contestant import Job, Place, Process, running
 from benchmarks.events import Sent, as_record, equity_events
 from benchmarks.kafka_log import create_topic, delete_topics
-from benchmarks.machine import ForeignLoad
+from benchmarks.machine import ForeignLoad, parse_us
 from benchmarks.oracle import Finding, Oracle, finding_in
 from benchmarks.place import PARTITIONS, broker_place, create_topics, fresh_name, say
 from benchmarks.record import record
-from benchmarks.throughput import TITLES
 from fleawatch.errors import FleawatchError
 
+TITLES = {"ours": "fleawatch worker", "plain": "plain Faust", "relay": "aiokafka, a mere relay"}
 WARM_UP_ROUNDS = 40  # so that each agent has a baseline before the clock starts
 SHOCK_SHARE = 0.02
 SETTLE_SECS = 3.0
@@ -128,6 +128,7 @@ def run_once(
         asyncio.run(create_topic(place.bootstrap, job.input_topic, place.partitions))
         asyncio.run(create_topic(place.bootstrap, job.output_topic, place.partitions))
     ForeignLoad.wait_for_quiet(os.getpid())
+    speed = parse_us()
     with running(job, place) as process:
         load = ForeignLoad(process.pid, place.broker_pid, os.getpid())
         stopwatch = asyncio.run(measure(job, place, process, events, expected, rate=rate))
@@ -139,6 +140,7 @@ def run_once(
         "rate": rate,
         "behind": stopwatch.behind,
         "foreign_cores": foreign,
+        "orjson_parse_us": speed,
         "anomalies_ms": stopwatch.latencies("anomalies"),
         "alerts_ms": stopwatch.latencies("alerts"),
         "problems": [f"{missing} anomalies are missing"] if missing else [],
@@ -188,7 +190,7 @@ def make_events(count: int, agents: int, warm_up: int) -> tuple[list[Timed], set
 @click.option("--seconds", default=20.0, show_default=True)
 @click.option("--agents", default=200, show_default=True)
 @click.option("--runs", default=2, show_default=True, help="of each contender, in turns")
-@click.option("--contenders", default="ours,plain", show_default=True)
+@click.option("--contenders", default="ours,plain,relay", show_default=True)
 @click.option("--save", is_flag=True, help="write benchmarks/results/ and the table in docs/performance.md")
 def latency(*, rate: float, seconds: float, agents: int, runs: int, contenders: str, save: bool) -> None:
     """Measure the time from an acknowledged event to its readable anomaly and alert."""
@@ -199,7 +201,16 @@ def latency(*, rate: float, seconds: float, agents: int, runs: int, contenders: 
         for turn in range(runs):
             for name in contenders.split(","):
                 say(f"[{turn + 1}/{runs}] ", end="")
-                results.append(run_once(name, place, events, expected, warm_up=warm_up, rate=rate))
+                results.append(
+                    run_once(
+                        name,
+                        place,
+                        events,
+                        expected if name != "relay" else set(),
+                        warm_up=warm_up,
+                        rate=rate,
+                    )
+                )
     table = summary(results)
     click.echo(table)
     if save:

@@ -6,6 +6,11 @@ import time
 from pathlib import Path
 from typing import Self
 
+import orjson
+
+from benchmarks.events import equity_events
+from fleawatch_schemas.wire import encode
+
 TICKS = os.sysconf("SC_CLK_TCK")
 QUIET_CORES = 0.25
 _STAT = Path("/proc/stat")
@@ -50,6 +55,18 @@ def _cpu_of(pid: int) -> float:
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def parse_us() -> float:
+    """Microseconds to parse one small JSON object, best of some rounds: how fast this machine is just now."""
+    document, rounds = encode(next(equity_events(1, 1))), 2000
+    best = float("inf")
+    for _ in range(10):
+        began = time.perf_counter()
+        for _ in range(rounds):
+            orjson.loads(document)
+        best = min(best, time.perf_counter() - began)
+    return 1e6 * best / rounds
 
 
 class ForeignLoad:

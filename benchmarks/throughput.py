@@ -17,7 +17,7 @@ import click
 
 from benchmarks.contestant import Job, Place, running
 from benchmarks.kafka_log import create_topic, delete_topics, ends_of
-from benchmarks.machine import ForeignLoad
+from benchmarks.machine import ForeignLoad, parse_us
 from benchmarks.oracle import Oracle
 from benchmarks.place import broker_place, fresh_name, prepare_input, say
 from benchmarks.record import record
@@ -49,6 +49,7 @@ def run_once(name: str, source: Input, place: Place) -> dict[str, Any]:
     for topic in (output, output.replace("anomalies", "alerts")):
         before[topic] = asyncio.run(ends_of(place.bootstrap, topic))
     ForeignLoad.wait_for_quiet(*pids)
+    speed = parse_us()
     with running(job, place) as process:
         load = ForeignLoad(process.pid, *pids)
         began = time.monotonic()
@@ -61,7 +62,7 @@ def run_once(name: str, source: Input, place: Place) -> dict[str, Any]:
             time.sleep(0.5)
             wrong = asyncio.run(problems(place.bootstrap, job, source.oracle, before))
     asyncio.run(delete_topics(place.bootstrap, run))
-    result |= {"contender": name, "problems": wrong}
+    result |= {"contender": name, "orjson_parse_us": speed, "problems": wrong}
     load_note = (
         "" if result["foreign_cores"] is None else f", foreign load {result['foreign_cores']:.2f} cores"
     )

@@ -22,7 +22,7 @@ class Meter:
         done = self._done = self._done + events
         if done == events:
             self._first = (events, time.perf_counter(), time.process_time())
-        elif done >= self._wanted:
+        elif done >= self._wanted > done - events:
             self._finish()
 
     def _finish(self) -> None:
