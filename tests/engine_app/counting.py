@@ -8,7 +8,7 @@ import sys
 from typing import Any, Self
 
 from fleawatch.engine.app import BatchApp
-from fleawatch.engine.outbox import Outgoing
+from fleawatch.engine.produce import Outgoing
 
 LAYOUT = struct.Struct("<qqq")
 

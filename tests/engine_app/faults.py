@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any
 
 from faust.types import TP, Message
@@ -24,7 +24,7 @@ from engine_app.counting import Tally
 from fleawatch.engine import app as engine
 from fleawatch.engine.barrier import CommitBarrier, Snapshot
 from fleawatch.engine.cursor import Cursors, Delivery, Verdict
-from fleawatch.engine.outbox import Outgoing
+from fleawatch.engine.produce import Outgoing
 from fleawatch.engine.table import WriteBehindTable
 from fleawatch.engine.transport import BatchConsumer, BatchTransport
 
@@ -124,8 +124,8 @@ def main() -> None:
     app_id, bootstrap, source, out, partitions, data_dir = sys.argv[2:8]
     if "outputs-unawaited" in faults:
 
-        async def never_sent(self: engine.BatchApp, output: Outgoing) -> Any:
-            return asyncio.get_running_loop().create_future()
+        async def never_sent(self: engine.BatchApp, outputs: Sequence[Outgoing]) -> list[Awaitable[Any]]:
+            return [asyncio.get_running_loop().create_future() for _ in outputs]
 
         engine.BatchApp._produce = never_sent  # type: ignore[method-assign]  # as slow as a broker can be
     BatchTransport.Consumer = FaultyConsumer

@@ -10,7 +10,7 @@ from fleawatch.agents.telemetry import count
 from fleawatch.core.outputs import Output
 from fleawatch.core.pipeline import Pipeline
 from fleawatch.engine.app import BatchApp
-from fleawatch.engine.outbox import Outgoing
+from fleawatch.engine.produce import Outgoing
 from fleawatch.engine.table import State, WriteBehindTable
 from fleawatch.settings import Settings
 from fleawatch.telemetry import Telemetry

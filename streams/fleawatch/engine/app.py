@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Collection
+from collections.abc import AsyncIterator, Awaitable, Collection, Sequence
 from typing import Any, cast
 
 import faust
@@ -13,7 +13,8 @@ from faust.types import TP
 
 from fleawatch.engine.barrier import CommitBarrier
 from fleawatch.engine.fence import Fence
-from fleawatch.engine.outbox import Outbox, Outgoing
+from fleawatch.engine.outbox import Outbox
+from fleawatch.engine.produce import Outgoing, produce
 from fleawatch.engine.restore import read_changelog
 from fleawatch.engine.table import State, WriteBehindTable
 from fleawatch.engine.transport import Batch, BatchConsumer, BatchProducer, BatchTransport, Record
@@ -192,15 +193,8 @@ class BatchApp(faust.App):
         producer: AIOKafkaProducer = cast("BatchProducer", self.producer)._ensure_producer()
         return producer
 
-    async def _produce(self, output: Outgoing) -> Awaitable[Any]:
-        ack: Awaitable[Any] = await self.kafka_producer.send(
-            output.topic,
-            output.value,
-            key=output.key,
-            partition=output.partition,
-            headers=list(output.headers),
-        )
-        return ack
+    async def _produce(self, outputs: Sequence[Outgoing]) -> list[Awaitable[Any]]:
+        return await produce(self.kafka_producer, outputs)
 
     def on_barrier(self, written: int) -> None:
         """A barrier passed, `written` bytes of state are in the changelogs."""

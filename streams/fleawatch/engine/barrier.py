@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from fleawatch.engine.produce import batches
 from fleawatch.engine.table import WriteBehindTable
 from fleawatch.errors import BarrierFailed
 
@@ -108,20 +109,11 @@ class CommitBarrier:
     async def _send_state(
         self, table: WriteBehindTable, partition: int, state: list[tuple[bytes, bytes]]
     ) -> None:
-        producer = self._app.kafka_producer
         topic = table.changelog_topic_name
-        acks = []
-        batch = producer.create_batch()
-        for key, value in state:
-            if batch.append(key=key, value=value, timestamp=None) is None:
-                acks.append(await self._send_batch(batch, topic, partition))
-                batch = producer.create_batch()
-                if batch.append(key=key, value=value, timestamp=None) is None:
-                    raise BarrierFailed(
-                        f"{topic}: the state of {key!r} ({len(value)} bytes) does not fit a batch"
-                    )
-        if batch.record_count():
-            acks.append(await self._send_batch(batch, topic, partition))
+        acks = [
+            await self._send_batch(batch, topic, partition)
+            for batch in batches(self._app.kafka_producer, ((key, value, ()) for key, value in state))
+        ]
         await _all_acked(acks)
 
     async def _send_batch(self, batch: object, topic: str, partition: int) -> "asyncio.Future[object]":

@@ -8,24 +8,15 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from faust.types import TP
 
-
-class Outgoing(NamedTuple):
-    """One record to produce. `partition` None: the key's (murmur2)."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]] = ()
-    partition: int | None = None
-
+from fleawatch.engine.produce import Outgoing
 
 Send = Callable[
-    [Outgoing], Awaitable[Awaitable[Any]]
-]  # hands a record to the producer; the inner one is its ack
+    [Sequence[Outgoing]], Awaitable[list[Awaitable[Any]]]
+]  # hands records to the producer; returns their acks
 MAX_UNACKED = 256  # puts (one per applied batch) in flight before the agents wait
 
 
@@ -78,7 +69,7 @@ class Outbox:
             while self._queue:
                 outputs, done = self._queue.popleft()
                 try:
-                    acks = asyncio.gather(*[await self._send(output) for output in outputs])
+                    acks = asyncio.gather(*await self._send(outputs))
                 except Exception as exc:  # noqa: BLE001 whatever it is, the outputs are not out: the worker must stop
                     done.set_exception(exc)
                     await self._on_error(exc)

@@ -11,7 +11,7 @@ from core_records import START, Run, health_event
 from fleawatch.agents.liveness import FETCH_STALE_SECS, Liveness, Reading
 from fleawatch.core.health import HealthState
 from fleawatch.core.pipeline import health_pipeline
-from fleawatch.engine.outbox import Outgoing
+from fleawatch.engine.produce import Outgoing
 from fleawatch.settings import Settings
 from fleawatch.telemetry import Telemetry
 from fleawatch_schemas.codec import decode_alert

@@ -1,13 +1,14 @@
 """Outputs: in order, bounded, and never forgotten when they fail."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import Any
 
 import pytest
 from faust.types import TP
 
-from fleawatch.engine.outbox import MAX_UNACKED, Outbox, Outgoing
+from fleawatch.engine.outbox import MAX_UNACKED, Outbox
+from fleawatch.engine.produce import Outgoing
 
 P0, P1 = TP("topic", 0), TP("topic", 1)
 
@@ -21,13 +22,14 @@ class Broker:
         self.refusing: Exception | None = None
         self.errors: list[BaseException] = []
 
-    async def send(self, output: Outgoing) -> asyncio.Future[Any]:
+    async def send(self, outputs: Sequence[Outgoing]) -> list[Awaitable[Any]]:
         if self.refusing is not None:
             raise self.refusing
         await asyncio.sleep(0)
-        self.taken.append(output.value)
-        self.acks.append(asyncio.get_running_loop().create_future())
-        return self.acks[-1]
+        self.taken += [output.value for output in outputs]
+        acks = [asyncio.get_running_loop().create_future() for _ in outputs]
+        self.acks += acks
+        return list(acks)
 
     async def on_error(self, exc: BaseException) -> None:
         self.errors.append(exc)
