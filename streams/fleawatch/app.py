@@ -14,7 +14,7 @@ from fleawatch.agents.changelogs import changelog
 from fleawatch.agents.endpoint import make_endpoint, serve
 from fleawatch.agents.inputs import add_input
 from fleawatch.agents.liveness import Liveness
-from fleawatch.agents.publish import Publisher
+from fleawatch.agents.publish import STEPS, Publisher
 from fleawatch.core.pipeline import equity_pipeline, health_pipeline, trades_pipeline
 from fleawatch.core.state import EquityState, HealthState, TradesState
 from fleawatch.engine.app import BatchApp
@@ -68,7 +68,7 @@ class Monitor(BatchApp):
         async def check_liveness() -> None:
             liveness.check()
 
-        self.timer(settings.metrics_interval_secs, name="publish-metrics")(publish)
+        self.timer(settings.metrics_interval_secs / STEPS, name="publish-metrics")(publish)
         self.timer(LIVENESS_INTERVAL_SECS, name="liveness")(check_liveness)
 
     async def ensure_topics(self) -> None:

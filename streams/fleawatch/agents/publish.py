@@ -1,7 +1,7 @@
 """The `metrics` topic: the latest numbers of each agent that changed, at most once an interval, bounded per worker."""
 
-import asyncio
 from collections.abc import Callable, Iterable
+from math import ceil
 
 from fleawatch.core.metrics import metrics_of
 from fleawatch.engine.app import BatchApp
@@ -11,8 +11,7 @@ from fleawatch.settings import Settings
 from fleawatch_schemas.wire import encode
 
 UPDATES_PER_SEC = 2000  # of one worker, over all agents
-AT_ONCE = 10  # updates in one step: about a millisecond
-SPREAD = 0.7  # the share of the interval over which they are spread
+STEPS = 20  # of a round; at the default interval one each 50 ms
 
 
 class Publisher:
@@ -26,27 +25,30 @@ class Publisher:
         self._interval = settings.metrics_interval_secs
         self._limit = max(1, int(UPDATES_PER_SEC * settings.metrics_interval_secs))
         self._waiting: dict[tuple[int, bytes], None] = {}  # ordered
+        self._round: list[tuple[int, bytes]] = []  # what is still to be sent of it, the last first
+        self._step = 0
+        self._next_round = 0.0
 
     def changed(self, partition: int, keys: Iterable[bytes]) -> None:
         for key in keys:
             self._waiting.setdefault((partition, key))
 
-    async def publish(self, equity: WriteBehindTable, trades: WriteBehindTable) -> None:
-        """Send what is due, a little at a time over the interval: all at once, alerts would wait behind it.
+    def publish(self, equity: WriteBehindTable, trades: WriteBehindTable) -> None:
+        """Called STEPS times an interval: a round's updates all at once would hold up the alerts behind them.
 
         An update that is lost with a crash is made again from the state: the topic holds the latest.
         """
-        due = list(self._waiting)[: self._limit]
-        pause = SPREAD * self._interval * AT_ONCE / max(1, len(due))
-        for start in range(0, len(due), AT_ONCE):
-            if start:
-                await asyncio.sleep(pause)
-            self._app.outbox.put(None, self._updates(due[start : start + AT_ONCE], equity, trades))
+        ts = self._clock()
+        if not self._round and ts >= self._next_round:
+            self._round = list(self._waiting)[: self._limit][::-1]
+            self._step = ceil(len(self._round) / STEPS)
+            self._next_round = ts + self._interval * (1 - 0.5 / STEPS)
+        due = [self._round.pop() for _ in range(min(self._step, len(self._round)))]
+        self._app.outbox.put(None, self._updates(due, equity, trades, ts))
 
     def _updates(
-        self, due: Iterable[tuple[int, bytes]], equity: WriteBehindTable, trades: WriteBehindTable
+        self, due: Iterable[tuple[int, bytes]], equity: WriteBehindTable, trades: WriteBehindTable, ts: float
     ) -> list[Outgoing]:
-        ts = self._clock()
         owned = {tp.partition for tp in self._app.owned(self._equity_topic)}
         outputs = []
         for partition, key in due:
