@@ -12,7 +12,7 @@ z² = e²·(n−1) / (n·q), so |z| > 3 exactly when e²·k > q, with k = (n−1
 4·M₂(rest)/(m−1). Until the next refresh the rest keeps certain returns (its core), and M₂ never falls by adding returns;
 on the other side M₂(recent) is at most the sum of squares `r2`. So below `budget` = 4·19·M₂(core)/(m−1) there is none.
 
-**Error.** The sums are made anew every 25 returns, and after every look. Between, each return that needs no look has
+**Error.** The sums are made anew every 25 returns, and after every odd one. Between, each return that is not odd has
 z² ≤ 9, so x² ≤ (|mean| + 3σ)² ≤ 10·(mean² + σ²) ≤ 10·C/(n−1), which lets C grow at most 4,500-fold in 25 steps, from n = 19
 on. Each step errs by less than 3·2⁻⁵³ of the largest sum: after 25 steps q errs by less than 5e-11·n·C of the refresh.
 `floor` = 1e-6·n·C of the refresh: above it q is right to 1e-4, which `SLACK` covers.
@@ -20,6 +20,10 @@ on. Each step errs by less than 3·2⁻⁵³ of the largest sum: after 25 steps 
 
 from array import array
 from math import hypot, inf
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 SIZE = 100
 RECENT = 20
@@ -47,10 +51,36 @@ _SPREAD = (1 + SCORE_LIMIT) ** 2 * (RECENT - 1) / SLACK
 _LEAST_BUDGET = _SPREAD * STD_FLOOR**2
 
 
+class _Plan(NamedTuple):
+    """What a refresh at one position adds up: rows of weights for all returns, the last 20, and the core."""
+
+    weights: NDArray[np.float64]
+    core: int  # returns in the core: among the rest at every step until the stop. 0: no drift is possible until then
+    most: int  # the most returns that the rest then has
+
+
+def _plan(pos: int, *, full: bool) -> _Plan:
+    count, first = (SIZE, pos) if full else (pos, 0)
+    stop = _STOPS[pos]
+    core = range(0)
+    if full:
+        core = range(stop - pos, _REST + 1)
+    elif stop >= _DRIFT_FROM:
+        core = range(max(count + 1, _DRIFT_FROM) - RECENT)
+    weights = np.zeros((3, SIZE))
+    for row, ages in enumerate((range(count), range(max(count - RECENT, 0), count), core)):
+        weights[row, [(first + age) % SIZE for age in ages]] = 1.0
+    return _Plan(weights, len(core), _REST if full else stop - RECENT)
+
+
+_FULL = [_plan(pos, full=True) for pos in range(SIZE)]
+_FILLING = [_plan(pos, full=False) for pos in range(SIZE)]
+
+
 class ReturnWindow:
     """A ring of returns; read it through `newest_last`. `n` is the size of the next return's baseline."""
 
-    __slots__ = ("budget", "floor", "n", "pos", "r2", "ring", "s1", "s2", "stop", "turns")
+    __slots__ = ("budget", "floor", "n", "pos", "r2", "ring", "s1", "s2", "stop", "turns", "view")
 
     budget: float  # r2 up to which no drift is possible
     floor: float
@@ -62,6 +92,7 @@ class ReturnWindow:
 
     def __init__(self) -> None:
         self.ring = array("d", bytes(8 * SIZE))
+        self.view = np.frombuffer(self.ring)  # the same memory
         self.pos = 0  # where the next return goes
         self.turns = 0  # times the ring has been filled
         self.refresh()
@@ -90,7 +121,7 @@ class ReturnWindow:
         maybe = ODD if e * e * _K[n] + self.floor > n * b2 - b1 * b1 else 0
         if r2 > self.budget and self._may_drift():
             maybe += DRIFT
-        if pos == self.stop or maybe:
+        if pos == self.stop or maybe & ODD:
             self.refresh()
         elif n < _BASE:
             self.n = n + 1
@@ -116,26 +147,19 @@ class ReturnWindow:
         if pos == SIZE:
             self.pos = pos = 0
             self.turns += 1
-        self.stop = stop = _STOPS[pos]
-        values = self.newest_last()
-        count = len(values)
-        self.n = n = min(count, _BASE)
-        self.s1 = sum(values)
-        self.s2 = hypot(*values) ** 2
-        self.r2 = r2 = hypot(*values[-RECENT:]) ** 2
+        self.stop = _STOPS[pos]
+        plan = _FULL[pos] if self.turns else _FILLING[pos]
+        returns = self.view
+        self.s1, _, core = (plan.weights @ returns).tolist()
+        self.s2, self.r2, squares = (plan.weights @ (returns * returns)).tolist()
+        self.n = n = _BASE if self.turns else pos
         self.floor = GUARD * n * self.s2 if n >= _FIRST else -inf
-        # what is among the rest at every step until the stop, and the most that the rest then has
-        if count == SIZE:
-            core, most = values[stop - pos : _REST + 1], _REST
-        elif stop >= _DRIFT_FROM:
-            core, most = values[: max(count + 1, _DRIFT_FROM) - RECENT], stop - RECENT
-        else:
+        if not plan.core:
             self.budget = inf
             return
-        squares = hypot(*core) ** 2
-        spread = squares * (1 - GUARD) - sum(core) ** 2 / len(core)
-        self.budget = budget = max(_SPREAD * spread / (most - 1), _LEAST_BUDGET)
-        if r2 > budget / GUARD:
+        spread = squares * (1 - GUARD) - core * core / plan.core
+        self.budget = budget = max(_SPREAD * spread / (plan.most - 1), _LEAST_BUDGET)
+        if self.r2 > budget / GUARD:
             self.budget = -inf  # what leaves would take the digits of `r2` with it: look at each
 
     def newest_last(self) -> "array[float]":
@@ -151,9 +175,9 @@ class ReturnWindow:
         window.turns, window.pos = divmod(count, SIZE)
         pos = window.pos
         if window.turns:
-            window.ring[pos:] = returns[: SIZE - pos]
-            window.ring[:pos] = returns[SIZE - pos :]
+            window.view[pos:] = returns[: SIZE - pos]
+            window.view[:pos] = returns[SIZE - pos :]
         else:
-            window.ring[:pos] = returns
+            window.view[:pos] = returns
         window.refresh()
         return window
