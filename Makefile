@@ -49,8 +49,8 @@ lock: install ## Resolve the dependencies anew; ARGS="--upgrade" or ARGS="-P aio
 faults: install ## The long fault runs (kill -9, broker loss, storms); minutes to an hour
 	$(BIN)/pytest -m slow $(ARGS)
 
-bench: install ## Events a second beside plain Faust; ARGS="--events 1000000 --runs 3"
-	$(BIN)/python -m benchmarks.throughput $(ARGS)
+bench: install ## Throughput and latency beside plain Faust; ARGS=--quick for small sizes
+	$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## Remove .venv and every cache
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
