@@ -31,5 +31,5 @@ def notifier(settings: Settings, channel: str, directory: Path, **more: str) -> 
 
 def _fleet(settings: Settings, command: list[str], size: int, directory: Path, **more: str) -> Fleet:
     directory.mkdir(parents=True, exist_ok=True)
-    env = environment(settings, data_dir=str(directory), **more)
+    env = environment(settings, data_dir=str(directory / "made" / "by-us"), **more)
     return Fleet(python("-m", "fleawatch.cli", *command), size, directory, env)

@@ -83,6 +83,7 @@ class Monitor(BatchApp):
 
     async def on_first_start(self) -> None:
         await self.ensure_topics()
+        self.conf.datadir.mkdir(parents=True, exist_ok=True)  # Faust makes the last part only
         gc.set_threshold(*GC_THRESHOLDS)
         await super().on_first_start()
 
