@@ -146,11 +146,17 @@ async def test_a_cancelled_start_leaves_no_broker(tmp_path: Path) -> None:
     assert broker.pid is None
 
 
+def heed_sigint() -> None:
+    """Shells start background jobs with SIGINT ignored, which children inherit: a CI run may be one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_during_a_start_leaves_no_broker(data: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "fleawatch.cli", "broker", "start"],
         env={**os.environ, "FLEAWATCH_DATA_DIR": str(data)},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        preexec_fn=heed_sigint,  # noqa: PLW1509 -- this process has no other thread here
     ) as command:  # fmt: skip
         record = data / "broker" / "broker.json"
         for _ in range(600):
