@@ -48,6 +48,7 @@ lock: install ## Resolve the dependencies anew; ARGS="--upgrade" or ARGS="-P aio
 
 faults: install ## The long fault runs (kill -9, broker loss, storms); minutes to an hour
 	$(BIN)/pytest -m slow $(ARGS)
+	FLEAWATCH_TEST_KILLS=10 FLEAWATCH_TEST_SEEDS=1,2,3 $(BIN)/pytest tests/integration/test_crash_monitor.py tests/integration/engine/test_crash.py $(ARGS)
 
 bench: install ## Throughput and latency beside plain Faust; ARGS=--quick for small sizes
 	$(BIN)/python -m benchmarks $(ARGS)
