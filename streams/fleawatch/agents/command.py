@@ -23,7 +23,6 @@ def worker(loglevel: str) -> None:
     app = create_app(settings, find_servers(settings))
     asyncio.run(app.ensure_topics())  # here a mismatch is one line and a hint
     faust_worker = Worker(app, loglevel=loglevel.upper())
-    faust_worker.spinner = (
-        None  # it turns to every debug message, so all of aiokafka's would be made: 3 % of the CPU
-    )
+    # Faust's spinner turns to every debug message, so all of aiokafka's would be made: 3 % of the CPU.
+    faust_worker.spinner = None
     faust_worker.execute_from_commandline()

@@ -12,9 +12,8 @@ from fleawatch.engine.table import WriteBehindTable
 from fleawatch.settings import Settings
 from fleawatch.telemetry import Telemetry
 
-FETCH_STALE_SECS = (
-    5.0  # a long poll answers within 1.5 s; without an answer for so long the broker is not being read
-)
+# A long poll answers within `engine.thread.FETCH_WAIT_MS`; without an answer for so long the broker is not being read.
+FETCH_STALE_SECS = 5.0
 
 
 class Reading:

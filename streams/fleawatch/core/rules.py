@@ -49,7 +49,6 @@ GAP_INTERVALS = 3.0
 """A return across more than so many median intervals says little about the strategy: published, but no alert."""
 STOPPING_GRACE_SECS = 300.0
 SILENT_INTERVALS = 3.0
-DEFAULT_INTERVAL_SECS = 10.0
 REPUBLISH_SECS = 300.0
 """Open alerts are published again this often: receivers treat a longer silence as `no_data`."""
 FUTURE_SECS = 600.0

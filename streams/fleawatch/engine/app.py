@@ -13,11 +13,12 @@ from faust.types import TP
 
 from fleawatch.engine.barrier import CommitBarrier
 from fleawatch.engine.fence import Fence
+from fleawatch.engine.fetch import Fetched
 from fleawatch.engine.outbox import Outbox
 from fleawatch.engine.produce import Outgoing, produce
 from fleawatch.engine.restore import read_changelog
 from fleawatch.engine.table import State, WriteBehindTable
-from fleawatch.engine.transport import Batch, BatchConsumer, BatchProducer, BatchTransport, Record
+from fleawatch.engine.transport import Batch, BatchConsumer, BatchProducer, BatchTransport
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ class BatchApp(faust.App):
 
     # -- the data path
 
-    async def batches(self, stream: Any) -> AsyncIterator[tuple[TP, list[Record]]]:
+    async def batches(self, stream: Any) -> AsyncIterator[tuple[TP, list[Fetched]]]:
         """(partition, records to apply), in order, none twice. The agent ends each with `applied`, without awaiting between."""
         async for event in stream.events():
             batch: Batch = event.value
@@ -104,7 +105,7 @@ class BatchApp(faust.App):
                 yield tp, records
                 await self.outbox.room()
 
-    def applied(self, tp: TP, records: list[Record], outputs: list[Outgoing]) -> None:
+    def applied(self, tp: TP, records: list[Fetched], outputs: list[Outgoing]) -> None:
         """`records` are in the state now, and these are their outputs."""
         self.outbox.put(tp, outputs)
         self.batch_consumer.cursors.advance(tp, records[-1].offset + 1)

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
 ENVELOPE = struct.Struct("<BIq")  # version, generation of the writer, source offset
 ENVELOPE_VERSION = 1
-REWRITE_SECS = (
-    1500.0  # every live key anew within 25 minutes: compaction may not leave a zombie's record as the last
-)
+# Every live key anew within 25 minutes: compaction may not leave a zombie's record as the last.
+REWRITE_SECS = 1500.0
 
 
 class State(Protocol):

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from fleawatch.engine.app import BatchApp
 
 
-Record = Fetched
 STOP_SECS = 5.0  # for the producer to send what is left
 PATIENCE_SECS = 5.0  # for a fetched batch to reach its agent while the agent is handed nothing else
 
@@ -33,7 +32,7 @@ PATIENCE_SECS = 5.0  # for a fetched batch to reach its agent while the agent is
 class Batch(NamedTuple):
     """All that one fetch brought for one partition, oldest first: never empty."""
 
-    records: list[Record]
+    records: list[Fetched]
     delivery: Delivery
 
 
@@ -156,7 +155,7 @@ class BatchConsumer(driver.Consumer):
 
     # -- applying
 
-    async def admit(self, tp: TP, batch: Batch) -> list[Record]:
+    async def admit(self, tp: TP, batch: Batch) -> list[Fetched]:
         """The records of `batch` to apply now: none of a stale batch, none twice. A hole is fetched again."""
         records = batch.records
         match self.cursors.judge(tp, batch.delivery, records[0].offset):
