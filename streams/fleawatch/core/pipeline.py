@@ -74,17 +74,27 @@ class Applied:
     rejected: dict[Reason, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
 class Pipeline(Generic[E, S]):
     """The stages of one input topic. `step` and `first` raise `Rejected` before they change anything."""
 
-    topic: str
-    partitions: int
-    decode: Callable[[bytes], E]
-    create: Callable[[E], S]
-    first: Callable[[S, E, Record, int, list[Output]], None]
-    step: Callable[[S, E, Record, int, list[Output]], None]
-    unpack: Callable[[bytes], S]
+    def __init__(
+        self,
+        *,
+        topic: str,
+        partitions: int,
+        decode: Callable[[bytes], E],
+        create: Callable[[E], S],
+        first: Callable[[S, E, Record, int, list[Output]], None],
+        step: Callable[[S, E, Record, int, list[Output]], None],
+        unpack: Callable[[bytes], S],
+    ) -> None:
+        self.topic = topic
+        self.partitions = partitions
+        self.decode = decode
+        self.create = create
+        self.first = first
+        self.step = step
+        self.unpack = unpack
 
     def apply(
         self, partition: int, records: Sequence[Record], states: MutableMapping[bytes, S], dirty: set[bytes]
@@ -214,35 +224,35 @@ class Pipeline(Generic[E, S]):
 
 def equity_pipeline(partitions: int) -> Pipeline[Equity, EquityState]:
     return Pipeline(
-        "equity",
-        partitions,
-        decode_equity,
-        EquityState,
-        equity.first,
-        equity.step,
-        EquityState.unpack,
+        topic="equity",
+        partitions=partitions,
+        decode=decode_equity,
+        create=EquityState,
+        first=equity.first,
+        step=equity.step,
+        unpack=EquityState.unpack,
     )
 
 
 def trades_pipeline(partitions: int) -> Pipeline[Trade, TradesState]:
     return Pipeline(
-        "trades",
-        partitions,
-        decode_trade,
-        trades.create,
-        trades.step,
-        trades.step,
-        TradesState.unpack,
+        topic="trades",
+        partitions=partitions,
+        decode=decode_trade,
+        create=trades.create,
+        first=trades.step,
+        step=trades.step,
+        unpack=TradesState.unpack,
     )
 
 
 def health_pipeline(partitions: int) -> Pipeline[Health, HealthState]:
     return Pipeline(
-        "health",
-        partitions,
-        decode_health,
-        HealthState,
-        health.first,
-        health.step,
-        HealthState.unpack,
+        topic="health",
+        partitions=partitions,
+        decode=decode_health,
+        create=HealthState,
+        first=health.first,
+        step=health.step,
+        unpack=HealthState.unpack,
     )
