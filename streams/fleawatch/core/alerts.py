@@ -76,6 +76,8 @@ def level(
     """
     firing = st.alerts.get(rule.name)
     now = cause.ts
+    if not rule.enabled:
+        holds, clear = False, True
     if not holds:
         if firing is None or firing.phase == RESOLVED:
             return None
@@ -110,6 +112,9 @@ def level(
 
 def occurrence(st: Alerting, rule: Rule, cause: Cause, value: float, severity: Severity) -> bool:
     """Something happened that has no end of its own; True when it is to be published."""
+    if not rule.enabled:
+        return False
+    severity = st.rules.capped(severity)
     firing = st.alerts.get(rule.name)
     if (
         firing is not None

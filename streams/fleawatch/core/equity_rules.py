@@ -6,7 +6,7 @@ from fleawatch.core.alerts import FIRING, RESOLVED, Cause, Words, is_open, level
 from fleawatch.core.anomaly import is_anomaly, newest_z, regime_change_score
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.outputs import Output, anomaly_output
-from fleawatch.core.rules import KILL_DRAWDOWN, LARGE_LOSS, Rule
+from fleawatch.core.rules import Rule
 from fleawatch_schemas.ids import anomaly_id
 from fleawatch_schemas.wire import Anomaly, Equity
 
@@ -25,13 +25,13 @@ def check_money(st: EquityState, ev: Equity, cause: Cause, out: list[Output]) ->
 
     rule = rules.drawdown_exceeded
     drawdown = st.drawdown
-    kill = drawdown > KILL_DRAWDOWN
+    kill = drawdown > rules.kill_drawdown
     # a cash-basis agent's equity falls whenever it opens a position: no action follows from it
     action = "" if ev.equity_basis == "cash" else "kill" if kill else "pause"
     over = drawdown > rule.threshold
     move = level(st, rule, cause, drawdown, holds=over, clear=_calm(drawdown, rule), action=action)
     if move == FIRING:
-        limit = KILL_DRAWDOWN if kill else rule.threshold
+        limit = rules.kill_drawdown if kill else rule.threshold
         out.append(tell(st, rule, cause, _drawdown(st, ev, "exceeds", limit)))
     elif move == RESOLVED:
         out.append(resolve(st, rule, cause))
@@ -91,7 +91,7 @@ def check_return(
     if gap:
         return
     rule = st.rules.return_anomaly
-    severity = "CRITICAL" if returned <= -LARGE_LOSS else rule.severity
+    severity = "CRITICAL" if returned <= -st.rules.large_loss else rule.severity
     if occurrence(st, rule, cause, abs(score.z), severity):
         title = f"unusual {kind} {returned:+.2%} (z {score.z:+.1f})"
         body = f"Usual: {score.mean:+.4%} ± {score.std:.4%} over {score.n} returns. {_money(ev)}"

@@ -19,7 +19,7 @@ from fleawatch.core.alerts import (
 from fleawatch.core.outputs import Output
 from fleawatch.core.packing import Reader, pack_alerts, pack_sequence, pack_text, read_alerts, read_sequence
 from fleawatch.core.record import Record
-from fleawatch.core.rules import DEFAULTS, SILENT_INTERVALS, STOPPING_GRACE_SECS
+from fleawatch.core.rules import DEFAULTS, Rules
 from fleawatch_schemas.wire import Health
 
 VERSION = 1
@@ -51,7 +51,11 @@ class HealthState:
         self.uptime = ev.uptime_secs
         self.alerts: dict[str, Firing] = {}
         self.watch = False
-        self.rules = DEFAULTS
+        self.use(DEFAULTS)
+
+    def use(self, rules: Rules) -> None:
+        """Apply `rules` from the next event or tick on."""
+        self.rules = rules
 
     def pack(self) -> bytes:
         return b"".join((
@@ -84,7 +88,7 @@ class HealthState:
         st.status = _STATUSES[status]
         st.alerts = read_alerts(reader)
         st.watch = watching(st.alerts)
-        st.rules = DEFAULTS
+        st.use(DEFAULTS)
         reader.end()
         return st
 
@@ -131,9 +135,9 @@ def tick(st: HealthState, now: float, reading_since: float | None, floor: float)
     """
     if reading_since is None:
         return ()
-    grace = max(SILENT_INTERVALS * st.interval, floor)
+    grace = max(st.rules.silent_intervals * st.interval, floor)
     if st.status == "stopping":
-        grace += STOPPING_GRACE_SECS
+        grace += st.rules.stopping_grace_secs
     rule = st.rules.agent_stopped
     if now <= max(st.received, reading_since) + grace and not is_open(st, rule):
         return ()

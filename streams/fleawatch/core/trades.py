@@ -7,7 +7,7 @@ from fleawatch.core.alerts import Firing
 from fleawatch.core.outputs import Output
 from fleawatch.core.packing import Reader, pack_alerts, pack_sequence, pack_text, read_alerts, read_sequence
 from fleawatch.core.record import Record
-from fleawatch.core.rules import DEFAULTS
+from fleawatch.core.rules import DEFAULTS, Rules
 from fleawatch_schemas.wire import Trade
 
 VERSION = 1
@@ -70,7 +70,11 @@ class TradesState:
             setattr(self, name, Total())
         self.alerts: dict[str, Firing] = {}
         self.watch = False
-        self.rules = DEFAULTS
+        self.use(DEFAULTS)
+
+    def use(self, rules: Rules) -> None:
+        """Apply `rules` from the next event on."""
+        self.rules = rules
 
     def pack(self) -> bytes:
         totals = [getattr(self, name) for name in TOTALS]
