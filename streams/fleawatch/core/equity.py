@@ -37,6 +37,10 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
     st.last = ev
     equity = ev.equity
     before = last.equity
+    if ts >= st.second_end:  # the last event was the last of its second: the fleet's sums are per second
+        st.second_end = ts // 1 + 1
+        if st.closes is not None:
+            st.closes.append(last)
 
     # 1. bars
     bars = st.bars

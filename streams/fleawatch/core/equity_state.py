@@ -23,12 +23,12 @@ _NONE = float("nan")
 
 
 class EquityState:
-    """Mutable in place. `least_drawdown`, `rules` and `home` come from the worker and are not stored."""
+    """Mutable in place. `least_drawdown`, `rules`, `home`, `closes` and `second_end` come from the worker, not from the store."""
 
     __slots__ = (
-        "agent_id", "alerts", "bars", "deposits", "drawdown", "epoch", "home", "interval", "last", "late",
-        "least_drawdown", "lost", "max_drawdown", "missing", "missing_at", "offset", "peak", "returns", "rules", "seq",
-        "watch",
+        "agent_id", "alerts", "bars", "closes", "deposits", "drawdown", "epoch", "home", "interval", "last", "late",
+        "least_drawdown", "lost", "max_drawdown", "missing", "missing_at", "offset", "peak", "returns", "rules",
+        "second_end", "seq", "watch",
     )  # fmt: skip
 
     def __init__(self, ev: Equity) -> None:
@@ -49,6 +49,10 @@ class EquityState:
         self.returns = ReturnWindow()
         self.alerts: dict[str, Firing] = {}
         self.watch = False
+        self.closes: list[Equity] | None = (
+            None  # last events of ended seconds, since somebody who asked has read them
+        )
+        self.second_end = 0.0
         self.use(DEFAULTS)
 
     def use(self, rules: Rules) -> None:
