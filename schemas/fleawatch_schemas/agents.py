@@ -24,3 +24,5 @@ class AgentRecord(Contract):
     expected: bool = True
     """Its silence is an alert."""
     owner: Name | None = None
+    retired: bool = False
+    """Its events are still stored, but it alerts no more until it is registered again."""

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from fleawatch_schemas.alerts import Severity
 from fleawatch_schemas.contract import Contract, Count, Name, NotNegative, Number, Time
 
@@ -17,14 +19,20 @@ class RuleChange(Contract):
     """Absent: 90 % of the threshold."""
     for_secs: NotNegative | None = None
     cooldown_secs: NotNegative | None = None
+    quiet_secs: NotNegative | None = None
+    """Of an occurrence: it closes after so long without another."""
+    parameters: dict[str, Number | Name] = Field(default_factory=dict)
+    """What this rule alone has, such as `kill_drawdown`; shares are percent."""
 
 
 class RuleOverrides(Contract):
-    """Keyed `fleet`, `group|name` or `agent|id`; an agent's beat its group's, those the fleet's."""
+    """Keyed `fleet`, `group|name` or `agent|id`; an agent's beat its groups', those the fleet's."""
 
     scope: Literal["fleet", "group", "agent"]
     name: Name | None = None
-    """The group or the agent; absent for the fleet."""
+    """The agent, or the group: its name, a label as `key=value`, or a pattern of agent ids such as `btc-*`. Absent for the fleet."""
+    preset: Literal["trend", "mean-reversion", "market-making"] | None = None
+    """Fitting thresholds for a kind of strategy; the scope's own rules come on top."""
     version: Count
     rules: dict[str, RuleChange]
     by: Name
