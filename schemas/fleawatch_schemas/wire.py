@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from fleawatch_schemas.bounds import END_OF_TIME, MAX_INT, MAX_NUMBER, MIN_POSITIVE
+from fleawatch_schemas.wire_fleet import FleetFigures
 
 Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
 Number = Annotated[float, Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)]
@@ -137,12 +138,15 @@ class Alert(Struct, frozen=True, gc=False, kw_only=True):
     source: Source | None = None
 
 
+Window = Literal["24h", "7d", "30d", "all"]
+
+
 class Metrics(Struct, frozen=True, gc=False, kw_only=True):
     """The latest figures of an agent over a window. `undefined` says why a figure is None, by its name."""
 
     agent_id: str
     ts: float
-    window: Literal["24h", "7d", "30d", "all"]
+    window: Window
     balance_usd: float | None
     equity: float | None
     pnl_24h_usd: float | None
@@ -161,11 +165,45 @@ class Metrics(Struct, frozen=True, gc=False, kw_only=True):
     n: int
     periods_per_year: float | None
     undefined: dict[str, str]
+    fleet: FleetFigures | None = None
+
+
+class AssetShare(Struct, frozen=True, gc=False):
+    """The trades of one asset."""
+
+    gross: float
+    net: float
+    count: int
+
+
+class StrategyShare(Struct, frozen=True, gc=False):
+    """The trades of one strategy, with what they cost."""
+
+    gross: float
+    net: float
+    count: int
+    fees: float
+    slippage_cost: float
+
+
+class Attribution(Struct, frozen=True, gc=False, kw_only=True):
+    """Where the money of a window came from and went. `by_hour`: net PnL by the UTC hour of the entry."""
+
+    agent_id: str
+    ts: float
+    window: Window
+    by_strategy: dict[str, StrategyShare]
+    by_asset: dict[str, AssetShare]
+    by_hour: list[float]
+    totals: StrategyShare
+    fee_drag_pct: float | None
+    slippage_cost: float
+    funding: float
 
 
 _encode = msgspec.json.Encoder().encode
 
 
-def encode(message: Equity | Trade | Health | Anomaly | Alert | Metrics) -> bytes:
+def encode(message: Equity | Trade | Health | Anomaly | Alert | Metrics | Attribution) -> bytes:
     """Compact JSON. Optional input fields that are absent are left out; absent output fields are null."""
     return _encode(message)

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 from pydantic import BaseModel
 
-from fleawatch_schemas import wire
+from fleawatch_schemas import fleet, wire, wire_fleet
 from fleawatch_schemas.alerts import AlertEvent
 from fleawatch_schemas.anomalies import AnomalyEvent, RecordRef
+from fleawatch_schemas.attribution import AssetShare, AttributionRecord, StrategyShare
 from fleawatch_schemas.codec import decode_alert, decode_equity, validate
 from fleawatch_schemas.equity import EquityEvent
 from fleawatch_schemas.health import CheckResult, HealthEvent
@@ -26,6 +27,14 @@ PAIRS: list[tuple[type[msgspec.Struct], type[BaseModel]]] = [
     (wire.Anomaly, AnomalyEvent),
     (wire.Alert, AlertEvent),
     (wire.Metrics, MetricsRecord),
+    (wire_fleet.FleetSecond, fleet.FleetSecond),
+    (wire_fleet.FleetAgents, fleet.FleetAgents),
+    (wire_fleet.FleetGroup, fleet.FleetGroup),
+    (wire_fleet.FleetPartial, fleet.FleetPartial),
+    (wire_fleet.FleetFigures, fleet.FleetFigures),
+    (wire.AssetShare, AssetShare),
+    (wire.StrategyShare, StrategyShare),
+    (wire.Attribution, AttributionRecord),
 ]
 SOURCE = wire.Source("equity", 3, 18_204)
 ANOMALY = wire.Anomaly(

@@ -6,7 +6,8 @@ from fleawatch.core.anomaly import regime_change_score, volatility
 from fleawatch.core.bars import PERIODS_PER_YEAR
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.moments import NO_VARIANCE
-from fleawatch.core.trades import TradesState
+from fleawatch.core.trades import TradeFigures, TradesState
+from fleawatch.core.trades import figures as trade_figures
 from fleawatch_schemas.wire import Metrics
 
 _FIGURES = (
@@ -27,12 +28,13 @@ def metrics_of(agent_id: str, equity: EquityState | None, trades: TradesState | 
         why |= dict.fromkeys(sorted(_OF_EQUITY), "no_equity_events")
     else:
         n = _of_equity(equity, figures, why)
-    if trades is None or trades.count == 0:
+    traded = None if trades is None else trade_figures(trades, "all", ts)
+    if traded is None or traded.count == 0:
         why["win_rate_pct"] = why["profit_factor"] = "no_trades"
         figures["total_trades"] = 0
         figures["total_pnl"] = 0.0
     else:
-        _of_trades(trades, figures, why)
+        _of_trades(traded, figures, why)
     for name, value in figures.items():
         if value is not None and not isfinite(value):
             figures[name] = None
@@ -95,11 +97,11 @@ def _of_equity(st: EquityState, figures: _Figures, why: dict[str, str]) -> int:
     return n
 
 
-def _of_trades(st: TradesState, figures: _Figures, why: dict[str, str]) -> None:
-    figures["total_trades"] = st.count
-    figures["total_pnl"] = st.net.value
-    figures["win_rate_pct"] = 100 * st.wins / st.count
-    if st.losses.value > 0:
-        figures["profit_factor"] = st.profits.value / st.losses.value
+def _of_trades(traded: TradeFigures, figures: _Figures, why: dict[str, str]) -> None:
+    figures["total_trades"] = traded.count
+    figures["total_pnl"] = traded.net
+    figures["win_rate_pct"] = 100 * traded.wins / traded.count
+    if traded.losses > 0:
+        figures["profit_factor"] = traded.profits / traded.losses
     else:
         why["profit_factor"] = "no_losing_trade"

@@ -9,7 +9,9 @@ import pytest
 
 from core_records import Run, equity_event
 from fleawatch.core import anomaly, performance
-from fleawatch.core.trades import TradesState, gross_of, step
+from fleawatch.core.attribution import attribution_of
+from fleawatch.core.ledger import gross_of
+from fleawatch.core.trades import TradesState, figures, step
 from fleawatch_schemas.wire import Trade
 
 REFERENCE: dict[str, Any] = json.loads(
@@ -50,12 +52,27 @@ def test_trades() -> None:
     for fields in REFERENCE["attribution"]["trades"]:
         trade = Trade(v=1, agent_id="momentum-1", epoch=0, seq=0, ts=0.0, **fields)
         step(st, trade, record, 0, [])
-    assert st.count == expected["total_trades"]
-    assert st.gross.value == pytest.approx(expected["gross"], rel=1e-12)
-    assert st.net.value == pytest.approx(expected["net"], rel=1e-12)
-    assert st.fees.value == pytest.approx(expected["fees"], rel=1e-12)
-    assert st.wins / st.count == expected["win_rate"]
-    assert st.profits.value / st.losses.value == pytest.approx(expected["profit_factor"], rel=1e-12)
+    made = attribution_of(st, "all", 1_767_400_000.0)
+    assert made.totals.count == expected["total_trades"]
+    assert made.totals.gross == pytest.approx(expected["gross"], rel=1e-12)
+    assert made.totals.net == pytest.approx(expected["net"], rel=1e-12)
+    assert made.totals.fees == pytest.approx(expected["fees"], rel=1e-12)
+    assert made.fee_drag_pct == pytest.approx(expected["fee_drag_pct"], rel=1e-12)
+    assert made.by_strategy.keys() == expected["by_strategy"].keys()
+    for name, share in expected["by_strategy"].items():
+        found = made.by_strategy[name]
+        assert (found.gross, found.net, found.count, found.fees) == pytest.approx(
+            tuple(share.values()), rel=1e-12
+        )
+    assert made.by_asset.keys() == expected["by_asset"].keys()
+    for name, share in expected["by_asset"].items():
+        asset = made.by_asset[name]
+        assert (asset.gross, asset.net, asset.count) == pytest.approx(tuple(share.values())[:3], rel=1e-12)
+    hours = [expected["by_hour"].get(str(hour), 0.0) for hour in range(24)]
+    assert made.by_hour == pytest.approx(hours, rel=1e-12)
+    of_life = figures(st, "all", 1_767_400_000.0)
+    assert of_life.wins / of_life.count == expected["win_rate"]
+    assert of_life.profits / of_life.losses == pytest.approx(expected["profit_factor"], rel=1e-12)
 
 
 def test_a_short_gains_when_the_price_falls() -> None:
