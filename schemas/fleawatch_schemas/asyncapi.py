@@ -15,6 +15,7 @@ _KEYS = {
     "notifications": "`delivery|channel|alert_id|status`, `ack|alert_id` or `silence|id`",
     "rules": "`fleet`, `group|name` or `agent|id`",
     "dead-letter": "the original key",
+    "fleet-partials": "the partition of `equity` that it is about",
 }
 _WRITERS = {
     "agents": ("monitor", "operator"),

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fleawatch_schemas.contract import AgentId, Contract, Count, Time
+from fleawatch_schemas.fleet import FleetFigures
 
 Window = Literal["24h", "7d", "30d", "all"]
 
@@ -37,3 +38,5 @@ class MetricsRecord(Contract):
     """By which the ratios are annualised."""
     undefined: dict[str, str]
     """Why a figure is null, by its name."""
+    fleet: FleetFigures | None = None
+    """Of the agent `_fleet` only."""

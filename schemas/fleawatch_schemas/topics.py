@@ -14,6 +14,7 @@ from fleawatch_schemas.attribution import AttributionRecord
 from fleawatch_schemas.control import Command, CommandAck, ControlState
 from fleawatch_schemas.dead_letter import DeadLetterHeaders
 from fleawatch_schemas.equity import EquityEvent
+from fleawatch_schemas.fleet import FleetPartial
 from fleawatch_schemas.health import HealthEvent
 from fleawatch_schemas.metrics import MetricsRecord
 from fleawatch_schemas.notifications import Notification
@@ -83,6 +84,8 @@ _ALL = (
     _latest("attribution", AttributionRecord),
     _latest("notifications", Notification, by_agent=False),
     _latest("rules", RuleOverrides, by_agent=False),
+    # One partition: whoever owns it is the one who adds up the fleet.
+    _log("fleet-partials", FleetPartial, days=1, by_agent=False),
     # Larger than the inputs: the rejected message and its headers must always fit.
     _log("dead-letter", DeadLetterHeaders, days=14, by_agent=False, max_bytes=2 * _MIB),
 )

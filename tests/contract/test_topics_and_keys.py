@@ -22,11 +22,13 @@ def test_the_topics_are_the_designed_ones() -> None:
     assert compacted == {"metrics", "control-state", "agents", "attribution", "notifications", "rules"}
     assert set(TOPICS) - compacted == {
         *("trades", "equity", "health", "anomalies", "alerts", "commands", "command-acks", "dead-letter"),
+        "fleet-partials",
     }
     assert {name for name, spec in TOPICS.items() if not spec.by_agent} == {
         "notifications",
         "rules",
         "dead-letter",
+        "fleet-partials",
     }
     assert TOPICS["alerts"].config["retention.ms"] == str(30 * 86_400_000)
 
