@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from fleawatch.agents.changelogs import changelog
 from fleawatch.agents.endpoint import make_endpoint, serve
+from fleawatch.agents.exposition import Exposition
 from fleawatch.agents.inputs import add_input
 from fleawatch.agents.liveness import Liveness
 from fleawatch.agents.publish import STEPS, Publisher
@@ -57,6 +58,7 @@ class Monitor(BatchApp):
         equity = table_of("equity", equity_pipeline(settings.partitions), EquityState)
         trades = table_of("trades", trades_pipeline(settings.partitions), TradesState)
         health = table_of("health", health_pipeline(settings.partitions), HealthState)
+        self._exposition = Exposition(self, settings, self.telemetry, (equity, trades, health), time.time)
         liveness = Liveness(self, settings, self.telemetry, health, time.time)
 
         async def publish() -> None:
@@ -87,7 +89,7 @@ class Monitor(BatchApp):
     async def on_start(self) -> None:
         await super().on_start()
         if self.settings.metrics_port:
-            endpoint = make_endpoint(self, self.telemetry)
+            endpoint = make_endpoint(self, self._exposition)
             self._endpoint = await serve(endpoint, self.settings.metrics_host, self.settings.metrics_port)
 
     async def on_shutdown(self) -> None:
@@ -95,12 +97,13 @@ class Monitor(BatchApp):
         if self._endpoint is not None:
             await self._endpoint.cleanup()
 
-    def on_barrier(self, written: int) -> None:
+    def on_barrier(self, written: int, secs: float) -> None:
         self.telemetry.commits.inc()
         self.telemetry.changelog_bytes.inc(written)
-        self.telemetry.ready.set(0 if self.not_ready() else 1)
-        for tp, lag in self.lags().items():
-            self.telemetry.lag.labels(tp.topic, tp.partition).set(lag)
+        self.telemetry.flush_seconds.observe(secs)
+
+    def on_restored(self, table: str, secs: float) -> None:
+        self.telemetry.recovery_seconds.labels(table).set(secs)
 
     def on_barrier_failed(self) -> None:
         self.telemetry.barrier_failures.inc()

@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     """port of `/metrics`, `/livez` and `/readyz`; 0: none"""
     metrics_host: str = "127.0.0.1"
     """address that port listens on"""
+    metrics_prefix: Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*_$", max_length=64)] = "purpleflea_"
+    """what the name of each metric of an agent starts with at `/metrics`"""
+    metrics_max_agents: Annotated[int, Field(ge=0)] = 1000
+    """how many agents one worker shows at `/metrics`, the worst first"""
 
     telegram_token: SecretStr | None = Field(
         None, validation_alias=_alias("telegram_token", "TELEGRAM_TOKEN")

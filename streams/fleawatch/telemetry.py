@@ -1,6 +1,49 @@
-"""Every Prometheus metric of ours, one line each. A registry is passed in, so that tests and processes do not share one."""
+"""Every Prometheus metric of ours, one line each. A registry is passed in, so that tests and processes do not share one.
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+Two kinds: a process's own (`Telemetry`, prefix `fleawatch_`) live in its registry; an agent's figures (`AGENT`, prefix a
+setting) are read from the states at each scrape (`agents/exposition.py`) and kept nowhere.
+"""
+
+from typing import Literal, NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+BATCH_SECS = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+FLUSH_SECS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+
+
+class AgentMetric(NamedTuple):
+    """A figure of an agent. Its first label is `agent_id`; a figure that is undefined has no series."""
+
+    name: str
+    kind: Literal["gauge", "summary"]
+    help: str
+    unit: str
+    labels: tuple[str, ...] = ()
+
+
+_USD, _PCT, _MONEY = "USD", "percent", "the account's currency"
+AGENT = (
+    AgentMetric("balance_usd", "gauge", "Cash", _USD),
+    AgentMetric("equity", "gauge", "Cash and open positions at market prices", _MONEY),
+    AgentMetric("pnl_24h_usd", "gauge", "Gain of the last 24 hours, without deposits and withdrawals", _USD),
+    AgentMetric("sharpe_ratio", "gauge", "Mean over deviation of bar returns, annualised", "ratio"),
+    AgentMetric("sortino_ratio", "gauge", "Mean over downside deviation of bar returns, annualised", "ratio"),
+    AgentMetric("calmar_ratio", "gauge", "Compound annual return over maximum drawdown", "ratio"),
+    AgentMetric("max_drawdown_pct", "gauge", "Deepest fall from a peak, flow-adjusted", _PCT),
+    AgentMetric("drawdown_pct", "gauge", "Present fall from the peak, flow-adjusted", _PCT),
+    AgentMetric("volatility", "gauge", "Deviation of the last 100 returns", "per return"),
+    AgentMetric("z_score", "gauge", "The newest return against the up to 99 before it", "deviations"),
+    AgentMetric("regime_change_score", "gauge", "How differently the last 20 returns vary", "ratio"),
+    AgentMetric("win_rate_pct", "gauge", "Trades with a net gain", _PCT),
+    AgentMetric("profit_factor", "gauge", "Net gains over net losses of trades", "ratio"),
+    AgentMetric("trades", "gauge", "Closed trades", "trades"),
+    AgentMetric("trade_pnl", "gauge", "Net gain of closed trades", _MONEY),
+    AgentMetric("open_positions", "gauge", "Open positions", "positions"),
+    AgentMetric("alive", "gauge", "0 while the alert agent_stopped is open, else 1", "0 or 1"),
+    AgentMetric("firing_alerts", "gauge", "Open alerts", "alerts", ("severity",)),
+    AgentMetric("last_event_timestamp_seconds", "gauge", "Time of the newest event", "seconds", ("topic",)),
+)
 
 
 class Telemetry:
@@ -9,12 +52,14 @@ class Telemetry:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         # monitor
-        self.events = Counter("fleawatch_events", "Input events applied", ["topic"], registry=registry)
-        self.duplicates = Counter(
-            "fleawatch_duplicates", "Input events dropped as duplicates", ["topic"], registry=registry
+        self.events = Counter(
+            "fleawatch_events", "Input records by what became of them", ["topic", "result"], registry=registry
         )
         self.rejected = Counter(
-            "fleawatch_rejected", "Input records sent to dead-letter", ["topic", "reason"], registry=registry
+            "fleawatch_dead_letter",
+            "Input records sent to dead-letter",
+            ["topic", "reason"],
+            registry=registry,
         )
         self.anomalies = Counter(
             "fleawatch_anomalies", "Anomalies found", ["detector", "direction"], registry=registry
@@ -22,12 +67,45 @@ class Telemetry:
         self.alerts = Counter(
             "fleawatch_alerts", "Alert transitions", ["rule", "severity", "status"], registry=registry
         )
+        self.agents = Gauge("fleawatch_agents", "Agents of the owned partitions", registry=registry)
+        self.left_out = Gauge(
+            "fleawatch_agents_left_out",
+            "Agents whose figures are over the limit of a scrape",
+            registry=registry,
+        )
+        self.scrape_seconds = Gauge(
+            "fleawatch_scrape_busy_seconds",
+            "Time spent on agents' figures for this scrape",
+            registry=registry,
+        )
+        self.slice_seconds = Gauge(
+            "fleawatch_scrape_longest_slice_seconds", "The longest part of it at a stretch", registry=registry
+        )
         # engine
+        self.batch_seconds = Histogram(
+            "fleawatch_batch_seconds",
+            "Applying a batch of records",
+            ["topic"],
+            registry=registry,
+            buckets=BATCH_SECS,
+        )
         self.commits = Counter("fleawatch_commits", "Commit barriers passed", registry=registry)
+        self.flush_seconds = Histogram(
+            "fleawatch_flush_seconds",
+            "A commit barrier: outputs, state and offsets made durable",
+            registry=registry,
+            buckets=FLUSH_SECS,
+        )
         self.barrier_failures = Counter(
             "fleawatch_barrier_failures", "Commit barriers that failed", registry=registry
         )
         self.changelog_bytes = Counter("fleawatch_changelog_bytes", "State bytes written", registry=registry)
+        self.recovery_seconds = Gauge(
+            "fleawatch_recovery_seconds",
+            "The last reading back of a table's state",
+            ["table"],
+            registry=registry,
+        )
         self.lag = Gauge(
             "fleawatch_lag_records", "Records not yet applied", ["topic", "partition"], registry=registry
         )

@@ -1,19 +1,17 @@
 """`/metrics`, `/livez` and `/readyz` of a worker. Faust's own web server is off: it answers OK whatever happens."""
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
+from fleawatch.agents.exposition import Exposition
 from fleawatch.engine.app import BatchApp
-from fleawatch.telemetry import Telemetry
 
 
-def make_endpoint(app: BatchApp, telemetry: Telemetry) -> web.Application:
+def make_endpoint(app: BatchApp, exposition: Exposition) -> web.Application:
     """livez: the event loop turns. readyz: every owned partition is recovered and being read, else 503 with the reason."""
 
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(
-            body=generate_latest(telemetry.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
+        return web.Response(body=await exposition.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def livez(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")

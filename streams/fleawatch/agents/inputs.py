@@ -1,5 +1,6 @@
 """One agent per input topic: a batch in, its outputs out, in one step without awaiting."""
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -37,11 +38,13 @@ def add_input(
     async def consume(stream: Any) -> None:
         async for tp, records in app.batches(stream):
             touched: set[bytes] = set()
+            began = time.perf_counter()
             applied = pipeline.apply(tp.partition, records, table.states(tp.partition), touched)
+            took = time.perf_counter() - began
             table.dirty(tp.partition).update(touched)
             app.applied(tp, records, address(settings, tp, applied.outputs))
             publisher.changed(tp.partition, touched)
-            count(telemetry, topic, applied)
+            count(telemetry, topic, applied, took)
 
     consume.__doc__ = f"Applies {topic} events to the {topic} table."
     app.agent(channel, name=f"fleawatch-{topic}")(consume)

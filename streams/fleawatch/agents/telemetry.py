@@ -7,10 +7,17 @@ from fleawatch.core.pipeline import Applied
 from fleawatch.telemetry import Telemetry
 
 
-def count(telemetry: Telemetry, topic: str, applied: Applied) -> None:
-    telemetry.events.labels(topic).inc(applied.events)
-    if applied.duplicates:
-        telemetry.duplicates.labels(topic).inc(applied.duplicates)
+def count(telemetry: Telemetry, topic: str, applied: Applied, secs: float) -> None:
+    """`secs` is the time it took to apply the batch."""
+    for result, number in (
+        ("applied", applied.events),
+        ("duplicate", applied.duplicates),
+        ("replayed", applied.replayed),
+        ("rejected", sum(applied.rejected.values())),
+    ):
+        if number:
+            telemetry.events.labels(topic, result).inc(number)
+    telemetry.batch_seconds.labels(topic).observe(secs)
     count_outputs(telemetry, applied.outputs)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Collection, Sequence
 from typing import Any, cast
 
@@ -154,6 +155,7 @@ class BatchApp(faust.App):
         missing = table.missing(active_tps)
         if not missing:
             return
+        began = time.monotonic()
         consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap_servers, enable_auto_commit=False)
         try:
             await consumer.start()
@@ -175,6 +177,7 @@ class BatchApp(faust.App):
         if loaded is not None and self.consumer_generation_id == generation:
             for partition, states in loaded.items():
                 table.load(partition, states)
+            self.on_restored(table.name, time.monotonic() - began)
 
     # -- what the pieces use
 
@@ -197,8 +200,11 @@ class BatchApp(faust.App):
     async def _produce(self, outputs: Sequence[Outgoing]) -> list[Awaitable[Any]]:
         return await produce(self.kafka_producer, outputs)
 
-    def on_barrier(self, written: int) -> None:
-        """A barrier passed, `written` bytes of state are in the changelogs."""
+    def on_barrier(self, written: int, secs: float) -> None:
+        """A barrier passed in `secs`, `written` bytes of state are in the changelogs."""
+
+    def on_restored(self, table: str, secs: float) -> None:
+        """A table's missing partitions were read back."""
 
     def on_barrier_failed(self) -> None:
         """A barrier failed."""

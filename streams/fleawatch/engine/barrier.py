@@ -79,7 +79,7 @@ class CommitBarrier:
             return False
         self._failures = 0
         self._not_before = now + min(written / CHANGELOG_BYTES_PER_SEC, MAX_INTERVAL_SECS)
-        self._app.on_barrier(written)
+        self._app.on_barrier(written, time.monotonic() - now)
         return bool(offsets)
 
     def _owned(self) -> Iterator[tuple[TP, WriteBehindTable, int]]:

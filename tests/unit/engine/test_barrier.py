@@ -68,7 +68,7 @@ class World:
     def table_of(self, _: str) -> WriteBehindTable:
         return self.table
 
-    def on_barrier(self, written: int) -> None:
+    def on_barrier(self, written: int, secs: float) -> None:
         self.written.append(written)
 
     def on_barrier_failed(self) -> None:
