@@ -19,6 +19,7 @@ _LONG = (
 
 def first(st: EquityState, ev: Equity, record: Record, partition: int, out: list[Output]) -> None:
     """The agent's first event: there is nothing to compare it with."""
+    st.received = record.timestamp
     begin(st, ev)
     if ev.equity <= 0:
         check_money(st, ev, _cause(ev, record, partition), out)
@@ -35,6 +36,7 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
         st.late += 1  # a snapshot from before the last one: no return, no peak, no finding
         return
     st.last = ev
+    st.received = record.timestamp
     equity = ev.equity
     before = last.equity
     if ts >= st.second_end:  # the last event was the last of its second: the fleet's sums are per second

@@ -9,6 +9,7 @@ from fleawatch.core.bars import LifeBars
 from fleawatch.core.moments import RunningMoments
 from fleawatch.core.packing import Reader, pack_alerts, pack_sequence, pack_text, read_alerts, read_sequence
 from fleawatch.core.rules import DEFAULTS, Rules
+from fleawatch.core.sequence import Strikes
 from fleawatch.core.window import SIZE, ReturnWindow
 from fleawatch_schemas.wire import Equity
 
@@ -23,12 +24,12 @@ _NONE = float("nan")
 
 
 class EquityState:
-    """Mutable in place. `least_drawdown`, `rules`, `home`, `closes` and `second_end` come from the worker, not from the store."""
+    """Mutable in place. `least_drawdown`, `rules`, `home`, `closes`, `second_end` and `received` come from the worker."""
 
     __slots__ = (
         "agent_id", "alerts", "bars", "closes", "deposits", "drawdown", "epoch", "home", "interval", "last", "late",
-        "least_drawdown", "lost", "max_drawdown", "missing", "missing_at", "offset", "peak", "returns", "rules",
-        "second_end", "seq", "watch",
+        "least_drawdown", "lost", "max_drawdown", "missing", "missing_at", "offset", "peak", "received", "returns", "rules",
+        "second_end", "seq", "strikes", "watch",
     )  # fmt: skip
 
     def __init__(self, ev: Equity) -> None:
@@ -38,6 +39,8 @@ class EquityState:
         self.epoch = self.seq = self.missing_at = -1
         self.missing = 0
         self.lost = 0
+        self.strikes: Strikes | None = None
+        self.received = 0  # append time of `last`, ms; 0: not since this worker has the partition
         self.late = 0
         self.last = ev  # the newest event by event time
         self.deposits = ev.net_deposits  # the last reported total

@@ -20,6 +20,7 @@ from fleawatch.core.outputs import Output
 from fleawatch.core.packing import Reader, pack_alerts, pack_sequence, pack_text, read_alerts, read_sequence
 from fleawatch.core.record import Record
 from fleawatch.core.rules import DEFAULTS, Rules
+from fleawatch.core.sequence import Strikes
 from fleawatch_schemas.wire import Health
 
 VERSION = 1
@@ -33,7 +34,7 @@ class HealthState:
 
     __slots__ = (
         "agent_id", "alerts", "epoch", "home", "interval", "lost", "missing", "missing_at", "named", "offset",
-        "received", "rules", "seq", "status", "ts", "uptime", "watch",
+        "received", "rules", "seq", "status", "strikes", "ts", "uptime", "watch",
     )  # fmt: skip
 
     def __init__(self, ev: Health) -> None:
@@ -43,6 +44,7 @@ class HealthState:
         self.epoch = self.seq = self.missing_at = -1
         self.missing = 0
         self.lost = 0
+        self.strikes: Strikes | None = None
         self.received = 0.0
         self.named = (ev.epoch, ev.seq)  # the last record's event: agent_stopped is named after it
         self.ts = ev.ts

@@ -4,10 +4,12 @@ import struct
 from typing import Any
 
 from fleawatch.core.alerts import FIRING, PENDING, RESOLVED, Firing
-from fleawatch.core.sequence import Sequenced, missing_map
+from fleawatch.core.sequence import Sequenced, Strikes, missing_map
 
 _FIRING = struct.Struct("<B8sBddddB")
 _SEQUENCE = struct.Struct("<qqQB")
+_STRIKES = struct.Struct("<HdB")
+_STRIKES_FOLLOW = 1 << 63  # in the count of lost events, which has 53 bits at most
 _SEVERITIES = ("INFO", "WARN", "CRITICAL")
 _ACTIONS = ("", "pause", "kill")
 
@@ -42,7 +44,8 @@ class Reader:
         return self.take(self.take(1)[0]).decode()
 
     def skip_sequence(self) -> None:
-        self.take(self.fields(_SEQUENCE)[-1])
+        _, _, lost, size = self.fields(_SEQUENCE)
+        self.take(size + (_STRIKES.size if lost & _STRIKES_FOLLOW else 0))
 
     def end(self) -> None:
         if self.at != len(self.data):
@@ -55,16 +58,28 @@ def pack_text(text: str) -> bytes:
 
 
 def pack_sequence(st: Sequenced) -> bytes:
-    """Epoch, seq, events lost, and the map of missing ones (no bytes when none is)."""
+    """Epoch, seq, events lost, the map of missing ones (no bytes when none is), strikes (none when there are none)."""
     missing = missing_map(st)
     size = (missing.bit_length() + 7) // 8
-    return _SEQUENCE.pack(st.epoch, st.seq, st.lost, size) + missing.to_bytes(size, "little")
+    strikes = st.strikes
+    if strikes is None:
+        return _SEQUENCE.pack(st.epoch, st.seq, st.lost, size) + missing.to_bytes(size, "little")
+    return (
+        _SEQUENCE.pack(st.epoch, st.seq, st.lost | _STRIKES_FOLLOW, size)
+        + missing.to_bytes(size, "little")
+        + _STRIKES.pack(strikes.count, strikes.at, strikes.moved)
+    )
 
 
 def read_sequence(st: Sequenced, reader: Reader) -> None:
     st.epoch, st.seq, st.lost, size = reader.fields(_SEQUENCE)
     st.missing = int.from_bytes(reader.take(size), "little")
     st.missing_at = st.seq
+    st.strikes = None
+    if st.lost & _STRIKES_FOLLOW:
+        st.lost ^= _STRIKES_FOLLOW
+        count, at, moved = reader.fields(_STRIKES)
+        st.strikes = Strikes(count, at, moved=bool(moved))
 
 
 def pack_alerts(alerts: dict[str, Firing]) -> bytes:

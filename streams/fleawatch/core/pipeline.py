@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
-from fleawatch.core import equity, health, trades
+from fleawatch.core import duplicates, equity, health, trades
 from fleawatch.core.alerts import Alerting, Cause, lost_events
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.health import HealthState
@@ -20,6 +20,7 @@ from fleawatch.core.record import Record
 from fleawatch.core.rules import FUTURE_SECS
 from fleawatch.core.sequence import Order, Sequenced, accept, note_rejected, order_of
 from fleawatch.core.trades import TradesState
+from fleawatch_schemas.bounds import END_OF_TIME
 from fleawatch_schemas.codec import decode_equity, decode_health, decode_trade
 from fleawatch_schemas.partition import partition_for
 from fleawatch_schemas.reasons import Reason, Rejected
@@ -87,6 +88,7 @@ class Pipeline(Generic[E, S]):
         first: Callable[[S, E, Record, int, list[Output]], None],
         step: Callable[[S, E, Record, int, list[Output]], None],
         unpack: Callable[[bytes], S],
+        newest: Callable[[S], float],
     ) -> None:
         self.topic = topic
         self.partitions = partitions
@@ -95,6 +97,7 @@ class Pipeline(Generic[E, S]):
         self.first = first
         self.step = step
         self.unpack = unpack
+        self.newest = newest  # time of the newest event that was accepted
 
     def apply(
         self, partition: int, records: Sequence[Record], states: MutableMapping[bytes, S], dirty: set[bytes]
@@ -153,12 +156,15 @@ class Pipeline(Generic[E, S]):
                         st.seq = seq
                     elif not self._out_of_order(st, ev, record, partition, out):
                         applied.duplicates += 1
+                        changed |= self._conflicts(st, ev, record, partition, out)
                         continue
             except Rejected as why:
                 changed |= self._reject(partition, record, st, why, applied)
                 continue
             st.offset = record.offset
             events += 1
+            if st.strikes is not None:
+                duplicates.accepted(st, self._at(record, partition, ev.epoch, ev.seq), out)
         applied.events += events
         return changed or events > 0
 
@@ -193,9 +199,21 @@ class Pipeline(Generic[E, S]):
             lost_events(st, gap, Cause(self.topic, partition, record.offset, ev.epoch, ev.seq, ev.ts), out)
         return True
 
+    def _at(self, record: Record, partition: int, epoch: int, seq: int) -> Cause:
+        """The event at its append time."""
+        return Cause(self.topic, partition, record.offset, epoch, seq, record.timestamp / 1000)
+
+    def _conflicts(self, st: S, ev: E, record: Record, partition: int, out: list[Output]) -> bool:
+        """Whether a duplicate is none: newer than all that was accepted. The state has changed then."""
+        if ev.ts <= self.newest(st):
+            return False
+        duplicates.conflict(st, self._at(record, partition, ev.epoch, ev.seq), out)
+        st.offset = record.offset
+        return True
+
     def _reject(self, partition: int, record: Record, st: S | None, why: Rejected, applied: Applied) -> bool:
-        """Dead-letter. Where the event still says which it was, its seq is no gap and stays open for a retry: the state
-        has changed then, and True is returned.
+        """Dead-letter. Where the event still says which it was, its seq is no gap and stays open for a retry, and one of
+        an ended epoch may be a second process's: the state has changed then, and True is returned.
         """
         key = record.key
         noted = False
@@ -206,20 +224,25 @@ class Pipeline(Generic[E, S]):
                 if record.offset <= st.offset:
                     applied.replayed += 1
                     return False
-                if why.reason is not Reason.KEY_MISMATCH and self._note(st, record.value):
+                if why.reason is not Reason.KEY_MISMATCH and self._note(
+                    st, record, partition, why, applied.outputs
+                ):
                     st.offset = record.offset
                     noted = True
         applied.rejected[why.reason] = applied.rejected.get(why.reason, 0) + 1
         applied.outputs.append(dead_letter(self.topic, partition, record, why))
         return noted
 
-    @staticmethod
-    def _note(st: S, value: bytes | None) -> bool:
+    def _note(self, st: S, record: Record, partition: int, why: Rejected, out: list[Output]) -> bool:
         try:
-            said = _identity(value or b"")
+            said = _identity(record.value or b"")
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return False
-        return said.agent_id == st.agent_id and note_rejected(st, said.epoch, said.seq)
+        if said.agent_id != st.agent_id:
+            return False
+        if why.reason is Reason.STALE_EPOCH:
+            return duplicates.stale(st, self._at(record, partition, said.epoch, said.seq), out)
+        return note_rejected(st, said.epoch, said.seq)
 
 
 def equity_pipeline(partitions: int) -> Pipeline[Equity, EquityState]:
@@ -231,6 +254,7 @@ def equity_pipeline(partitions: int) -> Pipeline[Equity, EquityState]:
         first=equity.first,
         step=equity.step,
         unpack=EquityState.unpack,
+        newest=lambda st: st.last.ts,
     )
 
 
@@ -243,6 +267,7 @@ def trades_pipeline(partitions: int) -> Pipeline[Trade, TradesState]:
         first=trades.step,
         step=trades.step,
         unpack=TradesState.unpack,
+        newest=lambda _: END_OF_TIME,  # trades come in any order of time
     )
 
 
@@ -255,4 +280,5 @@ def health_pipeline(partitions: int) -> Pipeline[Health, HealthState]:
         first=health.first,
         step=health.step,
         unpack=HealthState.unpack,
+        newest=lambda st: st.ts,
     )

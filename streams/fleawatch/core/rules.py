@@ -72,7 +72,9 @@ class Rules:
         "sequence_gap", "WARN", "data-quality", 0.0, "events", kind="occurrence", settable=False
     )
     clock_skew: Rule = Rule("clock_skew", "WARN", "data-quality", 5.0, "s")
-    duplicate_agent: Rule = Rule("duplicate_agent", "CRITICAL", "data-quality", settable=False)
+    duplicate_agent: Rule = Rule(
+        "duplicate_agent", "CRITICAL", "data-quality", for_secs=30.0, settable=False
+    )  # a rolling restart may overlap for a while
     # the fleet, and groups
     fleet_drawdown: Rule = Rule("fleet_drawdown", "CRITICAL", "drawdown-exceeded", 0.10, "%")
     fleet_silent: Rule = Rule("fleet_silent", "CRITICAL", "monitor-down", 0.30, "%")

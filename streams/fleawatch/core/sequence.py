@@ -12,6 +12,17 @@ WIDTH = 1024
 _MASK = (1 << WIDTH) - 1
 
 
+class Strikes:
+    """Signs of a second process under the same id (`duplicates.py`): how many, when the last, and what came since."""
+
+    __slots__ = ("at", "count", "moved")
+
+    def __init__(self, count: int = 0, at: float = 0.0, *, moved: bool = False) -> None:
+        self.count = count
+        self.at = at  # append time, seconds
+        self.moved = moved  # an event was accepted since
+
+
 class Sequenced(Protocol):
     """The part of a state that this module owns."""
 
@@ -22,6 +33,7 @@ class Sequenced(Protocol):
     missing_at: int
     lost: int
     """Events seen to be missing when a later one came, over the agent's life."""
+    strikes: Strikes | None
 
 
 class Order(IntEnum):
