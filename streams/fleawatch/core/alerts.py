@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from fleawatch.core.outputs import Output, alert_output
 from fleawatch.core.rules import REPUBLISH_SECS, Rule, Rules
 from fleawatch_schemas.ids import alert_id
-from fleawatch_schemas.wire import Alert, Severity, Source
+from fleawatch_schemas.wire import Alert, ResolveReason, Severity, Source
 
 PENDING, FIRING, RESOLVED = 0, 1, 2
 OCCURRED = -1.0
@@ -55,6 +55,7 @@ class Firing:
     published: float  # OCCURRED for an occurrence: it is not published again and needs no watching
     worst: float
     action: str = ""  # "pause" or "kill": what the operator, or control, is asked to do
+    limit: float = 0.0  # the rule's threshold that it was last held to
 
 
 class Alerting(Protocol):
@@ -77,7 +78,10 @@ def level(
     firing = st.alerts.get(rule.name)
     now = cause.ts
     if not rule.enabled:
-        holds, clear = False, True
+        if firing is not None and firing.phase == PENDING:
+            del st.alerts[rule.name]
+            st.watch = watching(st.alerts)
+        return None  # what is open, `settle` resolves
     if not holds:
         if firing is None or firing.phase == RESOLVED:
             return None
@@ -94,7 +98,9 @@ def level(
         if firing is not None and now < firing.seen + rule.cooldown_secs and value <= firing.worst:
             return None
         name = alert_id(st.agent_id, rule.name, cause.topic, cause.epoch, cause.seq)
-        firing = st.alerts[rule.name] = Firing(PENDING, name, rule.severity, now, now, now, value)
+        firing = st.alerts[rule.name] = Firing(
+            PENDING, name, rule.severity, now, now, now, value, limit=rule.threshold
+        )
         st.watch = True
     firing.worst = max(firing.worst, value)
     if firing.phase == PENDING:
@@ -139,13 +145,40 @@ def is_open(st: Alerting, rule: Rule) -> bool:
 
 def tell(st: Alerting, rule: Rule, cause: Cause, words: Words) -> Output:
     """The firing of `rule`, in words."""
-    return _transition(st, rule, cause, words, resolved=False)
+    return _transition(st, rule, cause, words)
 
 
 def resolve(st: Alerting, rule: Rule, cause: Cause) -> Output:
     lasted = duration(cause.ts - st.alerts[rule.name].started)
     words = Words(f"{rule.name.replace('_', ' ')} is over", f"It lasted {lasted}.")
-    return _transition(st, rule, cause, words, resolved=True)
+    return _transition(st, rule, cause, words, "cleared")
+
+
+def settle(st: Alerting, cause: Cause, reason: ResolveReason) -> list[Output]:
+    """After other rules have come: resolve what by them never held. Their cooldown is forgotten: they are new rules.
+
+    Gone are alerts of disabled rules, and those whose threshold has moved beyond the worst value so far. What was worse
+    stays, and clears by the new threshold at one of the next events. The state has changed where outputs are returned.
+    """
+    out: list[Output] = []
+    for name, firing in list(st.alerts.items()):
+        rule = st.rules.named(name)
+        if rule is None:
+            continue  # of another release
+        moved = rule.settable and rule.kind == "level" and firing.limit != rule.threshold
+        firing.limit = rule.threshold
+        if rule.enabled and not (moved and not rule.exceeded(firing.worst)):
+            continue
+        if firing.phase == FIRING and firing.published != OCCURRED:
+            what = f"{name.replace('_', ' ')} no longer applies"
+            body = {
+                "rule_changed": "The rule was changed.",
+                "retired": "The agent was retired.",
+            }.get(reason, "")
+            out.append(_transition(st, rule, cause, Words(what, body), reason))
+        del st.alerts[name]
+    st.watch = watching(st.alerts)
+    return out
 
 
 def lost_events(st: Alerting, count: int, cause: Cause, out: list[Output]) -> None:
@@ -157,7 +190,9 @@ def lost_events(st: Alerting, count: int, cause: Cause, out: list[Output]) -> No
         out.append(tell(st, rule, cause, Words(title, body, count, 0)))
 
 
-def _transition(st: Alerting, rule: Rule, cause: Cause, words: Words, *, resolved: bool) -> Output:
+def _transition(
+    st: Alerting, rule: Rule, cause: Cause, words: Words, resolved: ResolveReason | None = None
+) -> Output:
     firing = st.alerts[rule.name]
     return alert_output(
         Alert(
@@ -166,7 +201,7 @@ def _transition(st: Alerting, rule: Rule, cause: Cause, words: Words, *, resolve
             rule=rule.name,
             severity=firing.severity,
             status="resolved" if resolved else "firing",
-            reason="cleared" if resolved else None,
+            reason=resolved,
             title=f"{st.agent_id}: {words.title}",
             body=words.body,
             value=words.value,

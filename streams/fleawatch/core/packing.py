@@ -6,7 +6,7 @@ from typing import Any
 from fleawatch.core.alerts import FIRING, PENDING, RESOLVED, Firing
 from fleawatch.core.sequence import Sequenced, Strikes, missing_map
 
-_FIRING = struct.Struct("<B8sBddddB")
+_FIRING = struct.Struct("<B8sBddddBd")
 _SEQUENCE = struct.Struct("<qqQB")
 _STRIKES = struct.Struct("<HdB")
 _STRIKES_FOLLOW = 1 << 63  # in the count of lost events, which has 53 bits at most
@@ -90,7 +90,7 @@ def pack_alerts(alerts: dict[str, Firing]) -> bytes:
         parts.append(
             _FIRING.pack(
                 f.phase, bytes.fromhex(f.alert_id), _SEVERITIES.index(f.severity),
-                f.started, f.seen, f.published, f.worst, _ACTIONS.index(f.action),
+                f.started, f.seen, f.published, f.worst, _ACTIONS.index(f.action), f.limit,
             )
         )  # fmt: skip
     return b"".join(parts)
@@ -100,12 +100,12 @@ def read_alerts(reader: Reader) -> dict[str, Firing]:
     alerts: dict[str, Firing] = {}
     for _ in range(reader.take(1)[0]):
         rule = reader.text()
-        phase, name, severity, started, seen, published, worst, action = _FIRING.unpack(
+        phase, name, severity, started, seen, published, worst, action, limit = _FIRING.unpack(
             reader.take(_FIRING.size)
         )
         if phase not in {PENDING, FIRING, RESOLVED} or severity > 2 or action > 2:
             raise ValueError(f"{reader.what}: an alert of {rule} is damaged")
         alerts[rule] = Firing(
-            phase, name.hex(), _SEVERITIES[severity], started, seen, published, worst, _ACTIONS[action]  # type: ignore[arg-type] # the three severities
+            phase, name.hex(), _SEVERITIES[severity], started, seen, published, worst, _ACTIONS[action], limit  # type: ignore[arg-type] # the three severities
         )  # fmt: skip
     return alerts

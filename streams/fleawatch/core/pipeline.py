@@ -17,7 +17,7 @@ from fleawatch.core.equity_state import EquityState
 from fleawatch.core.health import HealthState
 from fleawatch.core.outputs import Output, dead_letter
 from fleawatch.core.record import Record
-from fleawatch.core.rules import FUTURE_SECS
+from fleawatch.core.rules import DEFAULTS, FUTURE_SECS, Rules
 from fleawatch.core.sequence import Order, Sequenced, accept, note_rejected, order_of
 from fleawatch.core.trades import TradesState
 from fleawatch_schemas.bounds import END_OF_TIME
@@ -47,6 +47,7 @@ class State(Sequenced, Alerting, Protocol):
     offset: int
 
     def pack(self) -> bytes: ...
+    def use(self, rules: Rules) -> None: ...
 
 
 E = TypeVar("E", bound=Event)
@@ -89,6 +90,7 @@ class Pipeline(Generic[E, S]):
         step: Callable[[S, E, Record, int, list[Output]], None],
         unpack: Callable[[bytes], S],
         newest: Callable[[S], float],
+        rules_of: Callable[[str], Rules],
     ) -> None:
         self.topic = topic
         self.partitions = partitions
@@ -98,6 +100,7 @@ class Pipeline(Generic[E, S]):
         self.step = step
         self.unpack = unpack
         self.newest = newest  # time of the newest event that was accepted
+        self.rules_of = rules_of  # of an agent that is new here
 
     def apply(
         self, partition: int, records: Sequence[Record], states: MutableMapping[bytes, S], dirty: set[bytes]
@@ -182,6 +185,7 @@ class Pipeline(Generic[E, S]):
     def _begin(self, record: Record, partition: int, ev: E, out: list[Output]) -> S:
         st = self.create(ev)
         st.home = partition
+        st.use(self.rules_of(ev.agent_id))
         self.first(st, ev, record, partition, out)
         accept(st, ev.epoch, ev.seq)
         return st
@@ -245,7 +249,13 @@ class Pipeline(Generic[E, S]):
         return note_rejected(st, said.epoch, said.seq)
 
 
-def equity_pipeline(partitions: int) -> Pipeline[Equity, EquityState]:
+def default_rules(agent_id: str) -> Rules:  # noqa: ARG001 -- they hold for everybody
+    return DEFAULTS
+
+
+def equity_pipeline(
+    partitions: int, rules_of: Callable[[str], Rules] = default_rules
+) -> Pipeline[Equity, EquityState]:
     return Pipeline(
         topic="equity",
         partitions=partitions,
@@ -255,10 +265,13 @@ def equity_pipeline(partitions: int) -> Pipeline[Equity, EquityState]:
         step=equity.step,
         unpack=EquityState.unpack,
         newest=lambda st: st.last.ts,
+        rules_of=rules_of,
     )
 
 
-def trades_pipeline(partitions: int) -> Pipeline[Trade, TradesState]:
+def trades_pipeline(
+    partitions: int, rules_of: Callable[[str], Rules] = default_rules
+) -> Pipeline[Trade, TradesState]:
     return Pipeline(
         topic="trades",
         partitions=partitions,
@@ -268,10 +281,13 @@ def trades_pipeline(partitions: int) -> Pipeline[Trade, TradesState]:
         step=trades.step,
         unpack=TradesState.unpack,
         newest=lambda _: END_OF_TIME,  # trades come in any order of time
+        rules_of=rules_of,
     )
 
 
-def health_pipeline(partitions: int) -> Pipeline[Health, HealthState]:
+def health_pipeline(
+    partitions: int, rules_of: Callable[[str], Rules] = default_rules
+) -> Pipeline[Health, HealthState]:
     return Pipeline(
         topic="health",
         partitions=partitions,
@@ -281,4 +297,5 @@ def health_pipeline(partitions: int) -> Pipeline[Health, HealthState]:
         step=health.step,
         unpack=HealthState.unpack,
         newest=lambda st: st.ts,
+        rules_of=rules_of,
     )

@@ -107,6 +107,11 @@ class Rules:
 
     ceiling: Severity = "CRITICAL"  # no alert is more severe: paper and backtest agents never exceed WARN
 
+    def named(self, name: str) -> Rule | None:
+        """The rule of that name; None where there is none."""
+        rule = getattr(self, name, None)
+        return rule if isinstance(rule, Rule) else None
+
     def capped(self, severity: Severity) -> Severity:
         """`severity`, or the ceiling where that is less."""
         return severity if SEVERITIES.index(severity) <= SEVERITIES.index(self.ceiling) else self.ceiling

@@ -5,7 +5,7 @@ A changelog value is an envelope (who wrote it, up to which source offset) and t
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, cast
 
 import faust
@@ -55,6 +55,7 @@ class WriteBehindTable(faust.Table[bytes, Any]):
         self._dirty: dict[int, set[bytes]] = {}
         self._sweeps: dict[int, Iterator[bytes]] = {}
         self._generation = 0  # of the last assignment that this table saw
+        self.on_loaded: Callable[[int, dict[bytes, Any]], None] = lambda _partition, _states: None
         self._read: dict[int, int] = {}  # by partition: the highest generation in the changelog that was read
 
     # -- what agents use
@@ -147,6 +148,7 @@ class WriteBehindTable(faust.Table[bytes, Any]):
         """Take over a partition that was read in full."""
         self._states[partition] = restored.states
         self._read[partition] = restored.generation
+        self.on_loaded(partition, self._states[partition])
 
 
 def seal(generation: int, state: State) -> bytes:
