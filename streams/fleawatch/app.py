@@ -16,7 +16,9 @@ from fleawatch.agents.exposition import Exposition
 from fleawatch.agents.inputs import add_input
 from fleawatch.agents.liveness import Liveness
 from fleawatch.agents.publish import STEPS, Publisher
+from fleawatch.agents.refusals import Refusals
 from fleawatch.core.pipeline import equity_pipeline, health_pipeline, trades_pipeline
+from fleawatch.core.registry import Registry
 from fleawatch.core.state import EquityState, HealthState, TradesState
 from fleawatch.engine.app import BatchApp
 from fleawatch.settings import Settings
@@ -43,6 +45,8 @@ class Monitor(BatchApp):
         self._endpoint: web.AppRunner | None = None
         self._topics_checked = False
         publisher = Publisher(self, settings, time.time)
+        refusals = Refusals()
+        agents = Registry()
 
         def table_of(topic: str, pipeline: Any, state_type: Any) -> Any:
             return add_input(
@@ -50,6 +54,7 @@ class Monitor(BatchApp):
                 settings,
                 self.telemetry,
                 publisher,
+                refusals,
                 topic=topic,
                 pipeline=pipeline,
                 state_type=state_type,
@@ -59,7 +64,16 @@ class Monitor(BatchApp):
         trades = table_of("trades", trades_pipeline(settings.partitions), TradesState)
         health = table_of("health", health_pipeline(settings.partitions), HealthState)
         self._exposition = Exposition(self, settings, self.telemetry, (equity, trades, health), time.time)
-        liveness = Liveness(self, settings, self.telemetry, health, time.time)
+        liveness = Liveness(
+            self,
+            settings,
+            self.telemetry,
+            health=health,
+            equity=equity,
+            registry=agents,
+            refusals=refusals,
+            clock=time.time,
+        )
 
         async def publish() -> None:
             publisher.publish(equity, trades)

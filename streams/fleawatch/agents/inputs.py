@@ -7,6 +7,7 @@ from typing import Any
 from faust.types import TP
 
 from fleawatch.agents.publish import Publisher
+from fleawatch.agents.refusals import Refusals
 from fleawatch.agents.telemetry import count
 from fleawatch.core.outputs import Output
 from fleawatch.core.pipeline import Pipeline
@@ -23,6 +24,7 @@ def add_input(
     settings: Settings,
     telemetry: Telemetry,
     publisher: Publisher,
+    refusals: Refusals,
     *,
     topic: str,
     pipeline: Pipeline[Any, Any],
@@ -44,6 +46,8 @@ def add_input(
             table.dirty(tp.partition).update(touched)
             app.applied(tp, records, address(settings, tp, applied.outputs))
             publisher.changed(tp.partition, touched)
+            if topic == "equity" and applied.rejected:
+                refusals.note(tp.partition, applied.outputs)
             count(telemetry, topic, applied, took)
 
     consume.__doc__ = f"Applies {topic} events to the {topic} table."

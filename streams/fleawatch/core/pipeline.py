@@ -14,7 +14,7 @@ import msgspec
 from fleawatch.core import duplicates, equity, health, trades
 from fleawatch.core.alerts import Alerting, Cause, lost_events
 from fleawatch.core.equity_state import EquityState
-from fleawatch.core.health import HealthState
+from fleawatch.core.health_state import HealthState
 from fleawatch.core.outputs import Output, dead_letter
 from fleawatch.core.record import Record
 from fleawatch.core.rules import DEFAULTS, FUTURE_SECS, Rules

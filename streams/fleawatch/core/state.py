@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from fleawatch.core.equity_state import EquityState
-from fleawatch.core.health import HealthState
+from fleawatch.core.health_state import HealthState
 from fleawatch.core.trades import TradesState
 
 STATES: Mapping[str, type[EquityState] | type[TradesState] | type[HealthState]] = {

@@ -9,8 +9,10 @@ from prometheus_client import CollectorRegistry
 
 from core_records import START, Run, health_event
 from fleawatch.agents.liveness import FETCH_STALE_SECS, Liveness, Reading
-from fleawatch.core.health import HealthState
+from fleawatch.agents.refusals import Refusals
+from fleawatch.core.health_state import HealthState
 from fleawatch.core.pipeline import health_pipeline
+from fleawatch.core.registry import Registry
 from fleawatch.engine.produce import Outgoing
 from fleawatch.settings import Settings
 from fleawatch.telemetry import Telemetry
@@ -38,7 +40,7 @@ class Worker:
         return self
 
     def owned(self, topic: str) -> list[TP]:
-        return [HEALTH] if self.progress_now else []
+        return [HEALTH] if self.progress_now and topic == HEALTH.topic else []
 
     def progress(self, tp: TP) -> tuple[int, int, float] | None:
         return self.progress_now
@@ -90,7 +92,16 @@ def test_an_agent_that_died_while_no_worker_ran_is_found() -> None:
     now = START + 1000
     telemetry = Telemetry(CollectorRegistry())
     table: Any = worker
-    liveness = Liveness(worker, Settings.load(), telemetry, table, lambda: now)  # type: ignore[arg-type]
+    liveness = Liveness(
+        worker,  # type: ignore[arg-type] # the part of it that Liveness uses
+        Settings.load(),
+        telemetry,
+        health=table,
+        equity=Worker(None, source_topic="fleawatch.equity"),  # type: ignore[arg-type] # not ours
+        registry=Registry(),
+        refusals=Refusals(),
+        clock=lambda: now,
+    )
     liveness.check()
     assert not worker.sent  # the full grace, from when we began to read
     now += 91

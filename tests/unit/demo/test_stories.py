@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from fleawatch.core.equity_state import EquityState
-from fleawatch.core.health import HealthState, tick
+from fleawatch.core.health_state import HealthState
 from fleawatch.core.pipeline import equity_pipeline, health_pipeline
+from fleawatch.core.silence import stopped
 from fleawatch.local.demo.agent import HEARTBEAT_SECS
 from fleawatch.local.demo.roster import ARCHETYPES, Profile
 from fleawatch.local.demo.run import LIVENESS_FLOOR_SECS
@@ -101,8 +102,8 @@ def test_a_killed_agent_is_noticed_by_its_silence() -> None:
     home = partition_for(key, PARTITIONS)
     health_pipeline(PARTITIONS).apply(home, [Record(0, 100_000, key, encode(beat))], states, set())
     grace = max(3 * HEARTBEAT_SECS, LIVENESS_FLOOR_SECS)
-    assert tick(states[key], 100.0 + grace, 0.0, LIVENESS_FLOOR_SECS) == ()
-    (output,) = tick(states[key], 100.1 + grace, 0.0, LIVENESS_FLOOR_SECS)
+    assert stopped(states[key], 100.0 + grace, 0.0, LIVENESS_FLOOR_SECS) == ()
+    (output,) = stopped(states[key], 100.1 + grace, 0.0, LIVENESS_FLOOR_SECS)
     alert = decode_alert(output.value)
     assert (alert.rule, alert.status, alert.severity) == (CRASH.alert, "firing", "CRITICAL")
 
