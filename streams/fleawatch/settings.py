@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     """address that port listens on"""
     metrics_prefix: Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*_$", max_length=64)] = "purpleflea_"
     """what the name of each metric of an agent starts with at `/metrics`"""
+    metrics_window: Literal["24h", "7d", "30d", "all"] = "all"
+    """what time an agent's figures at `/metrics` are of; topic `metrics` has every window"""
     metrics_max_agents: Annotated[int, Field(ge=0)] = 1000
     """how many agents one worker shows at `/metrics`, the worst first"""
 

@@ -16,6 +16,7 @@ from fleawatch.engine.app import BatchApp
 from fleawatch.engine.table import WriteBehindTable
 from fleawatch.settings import Settings
 from fleawatch.telemetry import AGENT, Telemetry
+from fleawatch_schemas.wire import Window
 
 SLICE_SECS = 0.002
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
@@ -36,6 +37,7 @@ class Exposition:
         """`tables`: of equity, trades and health."""
         self._app = app
         self._prefix = settings.metrics_prefix
+        self._window = settings.metrics_window
         self._limit = settings.metrics_max_agents
         self._equity_topic = settings.topic("equity")
         self._telemetry = telemetry
@@ -58,7 +60,7 @@ class Exposition:
             if await slices.pause() and partition not in self._owned():
                 continue
             lines = by_partition.setdefault(partition, {})
-            for name, line in render(self._agent(partition, key), self._prefix, ts):
+            for name, line in render(self._agent(partition, key), self._prefix, self._window, ts):
                 lines.setdefault(name, []).append(line)
         owned = self._owned()
         parts = [self._own_metrics(slices)]
@@ -131,10 +133,10 @@ class Slices:
         return True
 
 
-def render(agent: Agent, prefix: str, ts: float) -> Iterator[tuple[str, str]]:
+def render(agent: Agent, prefix: str, window: Window, ts: float) -> Iterator[tuple[str, str]]:
     """(metric, its line) of every sample of `agent`."""
     first = f'agent_id="{agent.agent_id}"'
-    for name, value, values in agent.samples(ts):
+    for name, value, values in agent.samples(window, ts):
         labels = first + _labels(_LABELS[name], values) if values else first
         yield name, f"{prefix}{name}{{{labels}}} {value}\n"
 

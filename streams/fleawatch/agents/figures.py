@@ -1,14 +1,19 @@
 """What one agent's states come to at a scrape. An undefined figure is left out: neither NaN nor a made-up 0."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import NamedTuple
 
 from fleawatch.core.alerts import FIRING, OCCURRED, is_open
 from fleawatch.core.anomaly import newest_z
+from fleawatch.core.attribution import attribution_of
+from fleawatch.core.ledger import OTHER
 from fleawatch.core.metrics import metrics_of
 from fleawatch.core.state import EquityState, HealthState, TradesState
+from fleawatch_schemas.wire import AssetShare, StrategyShare, Window
 
+MOST_LABELS = 10
+"""Strategies, and assets, that one agent shows: the largest gains and losses; the rest is `other`."""
 SEVERITIES = ("WARN", "CRITICAL")
 _OF_METRICS = (
     ("balance_usd", "balance_usd"), ("equity", "equity"), ("pnl_24h_usd", "pnl_24h_usd"),
@@ -52,13 +57,13 @@ class Agent(NamedTuple):
                         warnings += firing.severity == "WARN"
         return warnings, criticals
 
-    def samples(self, ts: float) -> Iterator[Sample]:
-        """Every finite figure at the time `ts`."""
-        for sample in self._samples(ts):
+    def samples(self, window: Window, ts: float) -> Iterator[Sample]:
+        """Every finite figure at the time `ts`, over `window` where it has one."""
+        for sample in self._samples(window, ts):
             if isfinite(sample.value):
                 yield sample
 
-    def _samples(self, ts: float) -> Iterator[Sample]:
+    def _samples(self, window: Window, ts: float) -> Iterator[Sample]:
         equity, trades, health = self.equity, self.trades, self.health
         if equity is not None or trades is not None:
             metrics = metrics_of(self.agent_id, equity, trades, ts)
@@ -73,8 +78,31 @@ class Agent(NamedTuple):
             yield Sample("last_event_timestamp_seconds", equity.last.ts, ("equity",))
         if trades is not None:
             yield Sample("last_event_timestamp_seconds", trades.last_exit, ("trades",))
+            yield from _attribution(trades, window, ts)
         if health is not None:
             yield Sample("alive", 0 if is_open(health, health.rules.agent_stopped) else 1)
             yield Sample("last_event_timestamp_seconds", health.ts, ("health",))
         for severity, count in zip(SEVERITIES, self.firing(), strict=True):
             yield Sample("firing_alerts", count, (severity,))
+
+
+def _attribution(trades: TradesState, window: Window, ts: float) -> Iterator[Sample]:
+    found = attribution_of(trades, window, ts)
+    for name, shares in (("pnl_by_strategy", found.by_strategy), ("pnl_by_asset", found.by_asset)):
+        for label, net in largest(shares).items():
+            yield Sample(name, net, (label,))
+    for hour, net in enumerate(found.by_hour):
+        if net:  # most agents trade in few hours
+            yield Sample("pnl_by_hour", net, (str(hour),))
+    if found.fee_drag_pct is not None:
+        yield Sample("fee_drag_pct", found.fee_drag_pct)
+    yield Sample("slippage_cost", found.slippage_cost)
+
+
+def largest(shares: Mapping[str, StrategyShare] | Mapping[str, AssetShare]) -> dict[str, float]:
+    """Net PnL by label, at most `MOST_LABELS` beside `other`."""
+    nets = {label: share.net for label, share in shares.items()}
+    ranked = sorted(nets.keys() - {OTHER}, key=lambda label: (-abs(nets[label]), label))
+    shown = {label: nets[label] for label in ranked[:MOST_LABELS]}
+    rest = [nets[label] for label in (*ranked[MOST_LABELS:], *({OTHER} & nets.keys()))]
+    return shown | {OTHER: sum(rest)} if rest else shown

@@ -1,0 +1,185 @@
+"""A scrape: what is undefined has no series, the worst come first, and the event loop is not held up."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from faust.types import TP
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from core_records import EPOCH, START, Run, equity_event, health_event
+from fleawatch.agents.exposition import Exposition
+from fleawatch.agents.figures import MOST_LABELS
+from fleawatch.core.pipeline import health_pipeline, trades_pipeline
+from fleawatch.settings import Settings
+from fleawatch.telemetry import AGENT, Telemetry
+from prometheus import lint
+
+NOW = START + 3600
+
+
+class Table:
+    """States of partition 0, and of partition 1, which is not ours."""
+
+    def __init__(self, run: Run) -> None:
+        self.partitions = {0: run.states}
+
+    def holds(self, partition: int) -> bool:
+        return partition in self.partitions
+
+    def states(self, partition: int) -> dict[bytes, Any]:
+        return self.partitions[partition]
+
+
+class App:
+    """What a worker tells of itself."""
+
+    def __init__(self) -> None:
+        self.partitions = [0]
+
+    def owned(self, topic: str) -> list[TP]:
+        return [TP(topic, partition) for partition in self.partitions]
+
+    def not_ready(self) -> str:
+        return ""
+
+    def lags(self) -> dict[TP, int]:
+        return dict.fromkeys(self.owned("equity"), 7)
+
+
+class Worker:
+    """Runs of the three pipelines behind one exposition."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.app = App()
+        self.equity, self.trades, self.health = Run(), Run(trades_pipeline(1)), Run(health_pipeline(1))
+        self.tables = tuple(Table(run) for run in (self.equity, self.trades, self.health))
+        self.telemetry = Telemetry(CollectorRegistry())
+        app: Any = self.app  # stand-ins: the real ones need a broker
+        tables: Any = self.tables
+        self.exposition = Exposition(app, Settings.load(**settings), self.telemetry, tables, lambda: NOW)
+
+    def fall(self, agent_id: str, *equity: float) -> None:
+        self.equity.feed(*(equity_event(n, value, agent_id=agent_id) for n, value in enumerate(equity)))
+
+    def trade(self, agent_id: str, seq: int, strategy: str, gain: float) -> None:
+        event = {
+            "v": 1, "agent_id": agent_id, "epoch": EPOCH, "seq": seq, "ts": START + seq, "trade_id": f"t{seq}",
+            "strategy": strategy, "asset": 'A"\\\n', "side": "buy", "size": 1.0, "entry_price": 100.0,
+            "exit_price": 100.0 + gain, "entry_ts": START, "exit_ts": START + seq, "fees": 1.0,
+        }  # fmt: skip
+        self.trades.feed(event)
+
+    async def scrape(self) -> dict[str, dict[tuple[str, ...], float]]:
+        """By metric, and by the values of its labels in alphabetical order of the names."""
+        text = (await self.exposition.text()).decode()
+        found: dict[str, dict[tuple[str, ...], float]] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                labels = tuple(value for _, value in sorted(sample.labels.items()))
+                found.setdefault(sample.name, {})[labels] = sample.value
+        return found
+
+
+async def test_what_is_undefined_has_no_series() -> None:
+    worker = Worker()
+    worker.fall("quiet", 1000.0)
+    worker.fall("busy", *(1000.0 + n % 7 for n in range(59)), 800.0)
+    worker.health.feed(health_event(0, agent_id="only-health"))
+    found = await worker.scrape()
+    assert found["purpleflea_equity"] == {("quiet",): 1000.0, ("busy",): 800.0}
+    assert found["purpleflea_max_drawdown_pct"][("busy",)] == pytest.approx(100 * 206 / 1006)
+    assert set(found["purpleflea_z_score"]) == {("busy",)}
+    assert set(found["purpleflea_regime_change_score"]) == {("busy",)}
+    assert found["purpleflea_alive"] == {("only-health",): 1.0}
+    assert "purpleflea_win_rate_pct" not in found
+    assert found["purpleflea_firing_alerts"][("busy", "CRITICAL")] == 1.0
+    assert not any(value != value for series in found.values() for value in series.values())  # noqa: PLR0124 -- only NaN differs from itself
+
+
+async def test_attribution_is_capped_and_labels_are_escaped() -> None:
+    worker = Worker(metrics_prefix="mine_")
+    for n in range(MOST_LABELS + 3):
+        worker.trade("a", n, f"s{n:02}", gain=10.0 * n + 1)
+    found = await worker.scrape()
+    shown = found["mine_pnl_by_strategy"]
+    assert set(shown) == {("a", f"s{n:02}") for n in range(3, MOST_LABELS + 3)} | {("a", "other")}
+    assert shown["a", "other"] == pytest.approx(0 + 10 + 20)
+    assert sum(shown.values()) == pytest.approx(found["mine_trade_pnl"]["a",])
+    assert set(found["mine_pnl_by_asset"]) == {("a", 'A"\\\n')}
+    assert set(found["mine_pnl_by_hour"]) == {("a", "0")}
+
+
+async def test_over_the_cap_the_worst_are_shown_and_the_others_counted() -> None:
+    worker = Worker(metrics_max_agents=2)
+    for n in range(5):
+        worker.fall(f"a{n}", 1000.0, 1000.0 - 10 * n)  # up to 4 %: no alert
+    worker.fall("alerted", 1000.0, 870.0, 990.0, 870.0)  # above the limit of the warning
+    found = await worker.scrape()
+    assert set(found["purpleflea_equity"]) == {("alerted",), ("a4",)}
+    assert found["fleawatch_agents"] == {(): 6.0}
+    assert found["fleawatch_agents_left_out"] == {(): 4.0}
+
+
+async def test_a_partition_that_moves_while_it_is_scraped_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Breaks when ownership is looked up only at the start: the new owner shows these agents already."""
+    worker = Worker()
+    for n in range(300):
+        worker.fall(f"a{n}", 1000.0)
+    scrape = asyncio.create_task(worker.exposition.text())
+    await asyncio.sleep(0)  # its first slice
+    assert not scrape.done()
+    worker.app.partitions.clear()
+    for table in worker.tables:
+        table.partitions.clear()
+    text = (await scrape).decode()
+    assert "purpleflea_" not in text
+    assert "fleawatch_lag_records{" not in text
+
+
+async def test_who_asks_meanwhile_gets_the_same_scrape() -> None:
+    worker = Worker()
+    worker.fall("a", 1000.0)
+    one, two = await asyncio.gather(worker.exposition.text(), worker.exposition.text())
+    assert one is two
+    assert await worker.exposition.text() is not one
+
+
+async def test_the_event_loop_is_not_held_up() -> None:
+    """1,000 agents, while somebody else wants the loop: he gets it again and again, long before the scrape is over."""
+    worker = Worker()
+    for n in range(1000):
+        worker.fall(f"a{n}", *(1000.0 + (n * k) % 11 for k in range(45)))
+        for seq in range(3):
+            worker.trade(f"a{n}", seq, f"s{seq}", gain=5.0 - seq * n % 7)
+    waits = []
+
+    async def somebody() -> None:
+        while True:
+            before = time.perf_counter()
+            await asyncio.sleep(0)
+            waits.append(time.perf_counter() - before)
+
+    other = asyncio.create_task(somebody())
+    text = await worker.exposition.text()
+    other.cancel()
+    assert text.count(b"purpleflea_equity{") == 1000
+    assert len(waits) > 20
+    assert sorted(waits)[len(waits) // 2] < 0.02
+    assert max(waits) < sum(waits) / 4  # a longest wait of its own says little on a busy machine
+
+
+async def test_promtool_finds_nothing_and_every_agent_metric_occurs() -> None:
+    worker = Worker()
+    worker.fall("a", *(1000.0 + n % 7 for n in range(400)), 800.0)
+    worker.trade("a", 0, "s", gain=5.0)
+    worker.trade("a", 1, "s", gain=-5.0)
+    worker.health.feed(health_event(0, agent_id="a"))
+    text = await worker.exposition.text()
+    assert lint(text) == []
+    missing = {metric.name for metric in AGENT if f"# TYPE purpleflea_{metric.name} ".encode() not in text}
+    assert missing == {"pnl_24h_usd"}
