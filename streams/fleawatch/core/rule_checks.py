@@ -40,6 +40,13 @@ def check(overrides: RuleOverrides, wider: Sequence[Layer] = (), base: Rules = D
     return found or list(_together([*wider, *layers], own, base))
 
 
+def unusable(overrides: RuleOverrides) -> list[Problem]:
+    """Values that must not be used, whatever other scopes say. What another release calls its own is passed over."""
+    own = layers_of(overrides)[-1].values
+    known = {path: value for path, value in own.items() if path.partition(".")[2] in {*FIELDS, *PARAMETERS}}
+    return [problem for path, value in known.items() for problem in _alone(path, value)]
+
+
 def _unknown(rule: str) -> Iterator[Problem]:
     if rule not in RULE_NAMES:
         yield Problem(rule, None, f"the name of a rule{_nearest(rule, RULE_NAMES)}")
