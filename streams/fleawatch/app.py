@@ -5,6 +5,7 @@
 
 import gc
 import time
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -17,8 +18,13 @@ from fleawatch.agents.inputs import add_input
 from fleawatch.agents.liveness import Liveness
 from fleawatch.agents.publish import STEPS, Publisher
 from fleawatch.agents.refusals import Refusals
+from fleawatch.agents.registration import Registration
+from fleawatch.agents.registry import RegistryFeed
+from fleawatch.agents.rule_keeper import RuleKeeper
 from fleawatch.core.pipeline import equity_pipeline, health_pipeline, trades_pipeline
 from fleawatch.core.registry import Registry
+from fleawatch.core.registry import Registry
+from fleawatch.core.rules import DEFAULTS, Rules
 from fleawatch.core.state import EquityState, HealthState, TradesState
 from fleawatch.engine.app import BatchApp
 from fleawatch.settings import Settings
@@ -26,6 +32,7 @@ from fleawatch.telemetry import Telemetry
 from fleawatch.topics import ensure_topics
 
 LIVENESS_INTERVAL_SECS = 1.0
+REGISTRY_INTERVAL_SECS = 1.0
 # What an event leaves behind is freed by its reference count: the collector finds next to nothing.
 GC_THRESHOLDS = (50_000, 20, 100)
 
@@ -45,6 +52,12 @@ class Monitor(BatchApp):
         self._endpoint: web.AppRunner | None = None
         self._topics_checked = False
         publisher = Publisher(self, settings, time.time)
+        agents = Registry(base_rules(settings))
+        registration = Registration(self, settings, agents, time.time)
+        keeper = RuleKeeper(
+            self, settings, self.telemetry, agents, registration=registration, clock=time.time
+        )
+        self._registry_feed = RegistryFeed(bootstrap_servers, settings, agents, self.telemetry)
         refusals = Refusals()
         agents = Registry()
 
@@ -60,9 +73,9 @@ class Monitor(BatchApp):
                 state_type=state_type,
             )
 
-        equity = table_of("equity", equity_pipeline(settings.partitions), EquityState)
-        trades = table_of("trades", trades_pipeline(settings.partitions), TradesState)
-        health = table_of("health", health_pipeline(settings.partitions), HealthState)
+        equity = table_of("equity", equity_pipeline(settings.partitions, keeper.rules_of), EquityState)
+        trades = table_of("trades", trades_pipeline(settings.partitions, keeper.rules_of), TradesState)
+        health = table_of("health", health_pipeline(settings.partitions, keeper.rules_of), HealthState)
         self._exposition = Exposition(self, settings, self.telemetry, (equity, trades, health), time.time)
         liveness = Liveness(
             self,
@@ -74,6 +87,18 @@ class Monitor(BatchApp):
             refusals=refusals,
             clock=time.time,
         )
+
+        keeper.keep({"equity": equity, "trades": trades, "health": health})
+
+        async def follow_registry() -> None:
+            await self._registry_feed.follow(keeper.changed)
+
+        async def tend_registry() -> None:
+            keeper.settle()
+            registration.register(equity)
+
+        self.task(follow_registry)
+        self.timer(REGISTRY_INTERVAL_SECS, name="registry")(tend_registry)
 
         async def publish() -> None:
             publisher.publish(equity, trades)
@@ -96,6 +121,7 @@ class Monitor(BatchApp):
 
     async def on_first_start(self) -> None:
         await self.ensure_topics()
+        await self._registry_feed.load()
         self.conf.datadir.mkdir(parents=True, exist_ok=True)  # Faust makes the last part only
         gc.set_threshold(*GC_THRESHOLDS)
         await super().on_first_start()
@@ -108,6 +134,7 @@ class Monitor(BatchApp):
 
     async def on_shutdown(self) -> None:
         await super().on_shutdown()
+        await self._registry_feed.stop()
         if self._endpoint is not None:
             await self._endpoint.cleanup()
 
@@ -121,6 +148,13 @@ class Monitor(BatchApp):
 
     def on_barrier_failed(self) -> None:
         self.telemetry.barrier_failures.inc()
+
+
+def base_rules(settings: Settings) -> Rules:
+    """The rules that hold without any override."""
+    return replace(
+        DEFAULTS, agent_stopped=replace(DEFAULTS.agent_stopped, threshold=settings.liveness_floor_secs)
+    )
 
 
 def create_app(

@@ -86,6 +86,12 @@ class Telemetry:
         self.slice_seconds = Gauge(
             "fleawatch_scrape_longest_slice_seconds", "The longest part of it at a stretch", registry=registry
         )
+        self.registry_unreadable = Counter(
+            "fleawatch_registry_unreadable",
+            "Records of the topics rules and agents that were passed over",
+            ["topic"],
+            registry=registry,
+        )
         # engine
         self.batch_seconds = Histogram(
             "fleawatch_batch_seconds",
