@@ -23,7 +23,6 @@ from fleawatch.agents.registry import RegistryFeed
 from fleawatch.agents.rule_keeper import RuleKeeper
 from fleawatch.core.pipeline import equity_pipeline, health_pipeline, trades_pipeline
 from fleawatch.core.registry import Registry
-from fleawatch.core.registry import Registry
 from fleawatch.core.rules import DEFAULTS, Rules
 from fleawatch.core.state import EquityState, HealthState, TradesState
 from fleawatch.engine.app import BatchApp
@@ -59,7 +58,6 @@ class Monitor(BatchApp):
         )
         self._registry_feed = RegistryFeed(bootstrap_servers, settings, agents, self.telemetry)
         refusals = Refusals()
-        agents = Registry()
 
         def table_of(topic: str, pipeline: Any, state_type: Any) -> Any:
             return add_input(
