@@ -46,6 +46,13 @@ AGENT = (
     AgentMetric("slippage_cost", "gauge", "What slippage cost closed trades", _MONEY),
     AgentMetric("open_positions", "gauge", "Open positions", "positions"),
     AgentMetric("alive", "gauge", "0 while the alert agent_stopped is open, else 1", "0 or 1"),
+    AgentMetric(
+        "uptime_seconds", "gauge", "Since the agent's process started, at its last heartbeat", "seconds"
+    ),
+    AgentMetric("errors_1h", "gauge", "Errors of the last hour, as the agent counts them", "errors"),
+    AgentMetric("check_ok", "gauge", "Whether the agent's own check passed", "0 or 1", ("check",)),
+    AgentMetric("api_latency_ms", "gauge", "The latest call", "milliseconds", ("endpoint",)),
+    AgentMetric("api_latency_seconds", "summary", "The last 100 calls", "seconds", ("endpoint", "quantile")),
     AgentMetric("firing_alerts", "gauge", "Open alerts", "alerts", ("severity",)),
     AgentMetric("last_event_timestamp_seconds", "gauge", "Time of the newest event", "seconds", ("topic",)),
 )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from fleawatch.core.alerts import FIRING, OCCURRED, is_open
 from fleawatch.core.anomaly import newest_z
 from fleawatch.core.attribution import attribution_of
+from fleawatch.core.error_counts import NONE
 from fleawatch.core.ledger import OTHER
 from fleawatch.core.metrics import metrics_of
 from fleawatch.core.state import EquityState, HealthState, TradesState
@@ -80,10 +81,25 @@ class Agent(NamedTuple):
             yield Sample("last_event_timestamp_seconds", trades.last_exit, ("trades",))
             yield from _attribution(trades, window, ts)
         if health is not None:
-            yield Sample("alive", 0 if is_open(health, health.rules.agent_stopped) else 1)
-            yield Sample("last_event_timestamp_seconds", health.ts, ("health",))
+            yield from _health(health)
         for severity, count in zip(SEVERITIES, self.firing(), strict=True):
             yield Sample("firing_alerts", count, (severity,))
+
+
+def _health(health: HealthState) -> Iterator[Sample]:
+    yield Sample("alive", 0 if is_open(health, health.rules.agent_stopped) else 1)
+    yield Sample("uptime_seconds", health.uptime)
+    yield Sample("last_event_timestamp_seconds", health.ts, ("health",))
+    if health.errors.count != NONE:
+        yield Sample("errors_1h", health.errors.count)
+    for check, ok in health.checks.items():
+        yield Sample("check_ok", int(ok), (check,))
+    for endpoint, calls in health.endpoints.items():
+        figures = calls.figures()
+        yield Sample("api_latency_ms", figures.latest, (endpoint,))
+        for quantile, ms in (("0.5", figures.p50), ("0.95", figures.p95), ("0.99", figures.p99)):
+            if ms is not None:
+                yield Sample("api_latency_seconds", ms / 1000, (endpoint, quantile))
 
 
 def _attribution(trades: TradesState, window: Window, ts: float) -> Iterator[Sample]:

@@ -173,13 +173,21 @@ async def test_the_event_loop_is_not_held_up() -> None:
     assert max(waits) < sum(waits) / 4  # a longest wait of its own says little on a busy machine
 
 
-async def test_promtool_finds_nothing_and_every_agent_metric_occurs() -> None:
+async def test_promtool_finds_one_thing_and_every_agent_metric_occurs() -> None:
     worker = Worker()
     worker.fall("a", *(1000.0 + n % 7 for n in range(400)), 800.0)
     worker.trade("a", 0, "s", gain=5.0)
     worker.trade("a", 1, "s", gain=-5.0)
-    worker.health.feed(health_event(0, agent_id="a"))
+    for n in range(30):
+        health = health_event(
+            n, agent_id="a", errors_1h=2, api_latency_ms={"orders": 40.0 + n}, checks={"api": {"ok": True}}
+        )
+        worker.health.feed(health)
     text = await worker.exposition.text()
-    assert lint(text) == []
+    # the one name that was there before us: beside it are seconds
+    assert lint(text) == ["purpleflea_api_latency_ms metric names should not contain abbreviated units"]
+    assert b'purpleflea_api_latency_ms{agent_id="a",endpoint="orders"} 69.0\n' in text
+    assert b'purpleflea_api_latency_seconds{agent_id="a",endpoint="orders",quantile="0.95"} 0.06' in text
+    assert b'purpleflea_errors_1h{agent_id="a"} 2\n' in text
     missing = {metric.name for metric in AGENT if f"# TYPE purpleflea_{metric.name} ".encode() not in text}
-    assert missing == {"pnl_24h_usd"}
+    assert not missing - {"pnl_24h_usd"}
