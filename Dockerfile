@@ -5,10 +5,11 @@ ARG PYTHON=3.12-slim-bookworm
 FROM python:${PYTHON} AS build
 ARG PREFIX=/opt/fleawatch
 WORKDIR /src
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 COPY requirements/image.lock requirements/build.lock requirements/
 COPY deploy/build-image.sh deploy/
 RUN deploy/build-image.sh dependencies "$PREFIX"
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY schemas schemas
 COPY streams streams
 RUN deploy/build-image.sh project "$PREFIX"

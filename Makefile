@@ -7,7 +7,7 @@ BIN := .venv/bin
 ARGS ?=
 export PYTHON
 
-.PHONY: help install test demo lint format types generate manifests lock faults bench clean
+.PHONY: help install test demo lint format types generate manifests lock faults compiled test-compiled bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,8 +50,14 @@ faults: install ## The long fault runs (kill -9, broker loss, storms); minutes t
 	$(BIN)/pytest -m slow $(ARGS)
 	FLEAWATCH_TEST_KILLS=10 FLEAWATCH_TEST_SEEDS=1,2,3 $(BIN)/pytest tests/integration/test_crash_monitor.py tests/integration/engine/test_crash.py $(ARGS)
 
-bench: install ## Throughput and latency beside plain Faust; ARGS=--quick for small sizes
-	$(BIN)/python -m benchmarks $(ARGS)
+compiled: install ## Build the wheel with the core compiled, and unpack it into build/compiled; needs a C compiler
+	@requirements/compile.sh
+
+test-compiled: compiled ## The tests of the core, on its compiled form
+	PYTHONPATH=build/compiled $(BIN)/pytest -q tests/unit/core tests/property tests/integration/test_end_to_end.py $(ARGS)
+
+bench: compiled ## Throughput and latency beside plain Faust; ARGS=--quick for small sizes
+	PYTHONPATH=build/compiled $(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## Remove .venv and every cache
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

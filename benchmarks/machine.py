@@ -9,6 +9,7 @@ from typing import Self
 import orjson
 
 from benchmarks.events import equity_events
+from fleawatch.core import pipeline
 from fleawatch_schemas.wire import encode
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -24,6 +25,7 @@ def describe() -> dict[str, str]:
         "memory": _memory(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
+        "core": "interpreted" if pipeline.__file__.endswith(".py") else "compiled",
     }
 
 

@@ -26,6 +26,7 @@ def record(name: str, settings: dict[str, Any], runs: list[dict[str, Any]], tabl
         raise ValueError(f"{PAGE} has no markers for {name}")
     speed = sorted(run["orjson_parse_us"] for run in runs)
     told = f"Recorded {stamp} UTC: {machine['cores']} cores ({machine['cpu']}), {machine['memory']}, {machine['system']}, "
-    told += f"Python {machine['python']}; orjson parsed one event in {speed[0]:.2f}–{speed[-1]:.2f} µs meanwhile; "
+    told += f"Python {machine['python']}, core {machine['core']}; "
+    told += f"orjson parsed one event in {speed[0]:.2f}–{speed[-1]:.2f} µs meanwhile; "
     told += f"[every run](../benchmarks/results/{file.name})."
     PAGE.write_text(f"{head}{begin}{table}\n\n{told}\n{end}{tail}", encoding="utf-8")

@@ -52,6 +52,8 @@ def build(work: Path) -> Path:
     for instruction, value in _build_stage():
         if instruction == "COPY":
             _copy(value, source)
+        elif instruction == "RUN" and value.startswith("apt-get "):
+            continue  # this machine's own packages take their place
         elif instruction == "RUN":
             sys.stderr.write(f"RUN {value}\n")
             subprocess.run(["bash", "-euc", value], cwd=source, env=env, check=True)
