@@ -108,7 +108,7 @@ class HealthState:
         if status >= len(_STATUSES):
             raise ValueError("health state: an unknown status")
         st.status = _STATUSES[status]
-        st.alerts = read_alerts(reader)
+        st.alerts = read_alerts(reader, first_version=version == _FIRST_VERSION)
         st.watch = watching(st.alerts)
         if version == VERSION:
             st.judged_since, last_action, equity_interval, st.unreachable = reader.fields(_MORE)

@@ -4,9 +4,11 @@ import struct
 from typing import Any
 
 from fleawatch.core.alerts import FIRING, PENDING, RESOLVED, Firing
+from fleawatch.core.rules import DEFAULTS
 from fleawatch.core.sequence import Sequenced, Strikes, missing_map
 
 _FIRING = struct.Struct("<B8sBddddBd")
+_FIRST_FIRING = struct.Struct("<B8sBddddB")  # in states of version 1
 _SEQUENCE = struct.Struct("<qqQB")
 _STRIKES = struct.Struct("<HdB")
 _STRIKES_FOLLOW = 1 << 63  # in the count of lost events, which has 53 bits at most
@@ -96,13 +98,15 @@ def pack_alerts(alerts: dict[str, Firing]) -> bytes:
     return b"".join(parts)
 
 
-def read_alerts(reader: Reader) -> dict[str, Firing]:
+def read_alerts(reader: Reader, *, first_version: bool = False) -> dict[str, Firing]:
+    """Of a state of version 1 the limits are not known: then they were the defaults."""
     alerts: dict[str, Firing] = {}
+    layout = _FIRST_FIRING if first_version else _FIRING
     for _ in range(reader.take(1)[0]):
         rule = reader.text()
-        phase, name, severity, started, seen, published, worst, action, limit = _FIRING.unpack(
-            reader.take(_FIRING.size)
-        )
+        phase, name, severity, started, seen, published, worst, action, *limits = reader.fields(layout)
+        held_to = DEFAULTS.named(rule)
+        limit = limits[0] if limits else held_to.threshold if held_to is not None else 0.0
         if phase not in {PENDING, FIRING, RESOLVED} or severity > 2 or action > 2:
             raise ValueError(f"{reader.what}: an alert of {rule} is damaged")
         alerts[rule] = Firing(
