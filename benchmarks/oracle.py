@@ -9,6 +9,7 @@ import msgspec
 from benchmarks.events import Sent
 from fleawatch.core.pipeline import equity_pipeline
 from fleawatch.core.state import EquityState
+from fleawatch.engine.parts import part_key
 
 
 class Finding(NamedTuple):
@@ -73,5 +74,10 @@ class Oracle:
                     self.alerts[moved.alert_id, moved.status] += 1
 
     def packed_states(self) -> dict[bytes, bytes]:
-        """Each agent's state as a worker must have stored it."""
-        return {key: state.pack() for held in self._states.values() for key, state in held.items()}
+        """Each agent's state as a worker must have stored it; its parts under keys of their own."""
+        stored = {}
+        for held in self._states.values():
+            for key, state in held.items():
+                stored[key] = state.pack()
+                stored |= {part_key(key, suffix): part for suffix, part in state.bars.all_parts()}
+        return stored

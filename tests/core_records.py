@@ -1,6 +1,6 @@
 """Input records as the broker would hand them out, for tests of the core."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import orjson
 from fleawatch.core.outputs import Output
 from fleawatch.core.pipeline import Applied, Pipeline, equity_pipeline
 from fleawatch.core.state import EquityState
+from fleawatch.engine.parts import part_key, split_key
 from fleawatch_schemas.wire import Alert, Anomaly
 
 START = 1_767_225_600.0
@@ -49,6 +50,23 @@ def records(events: Iterable[dict[str, Any] | bytes], at: int = 0) -> list[Rec]:
         else:
             made.append(Rec(offset, int(event["ts"] * 1000), event["agent_id"].encode(), orjson.dumps(event)))
     return made
+
+
+def packed(states: Mapping[bytes, Any]) -> dict[bytes, bytes]:
+    """Heads and all parts of `states`, by key."""
+    stored = {}
+    for key, state in states.items():
+        stored[key] = state.pack()
+        if isinstance(state, EquityState):
+            stored |= {part_key(key, suffix): part for suffix, part in state.bars.all_parts()}
+    return stored
+
+
+def unpacked(unpack: Callable[..., Any], key: bytes, stored: Mapping[bytes, bytes]) -> Any:
+    """The state of `key` among packed ones."""
+    parts = {split_key(each)[1]: part for each, part in stored.items() if split_key(each)[0] == key}
+    head = parts.pop(b"")
+    return unpack(head, parts) if parts else unpack(head)
 
 
 class Run:
@@ -92,7 +110,13 @@ class Run:
         ]
 
     def packed(self) -> dict[bytes, bytes]:
-        return {key: state.pack() for key, state in self.states.items()}
+        """What a changelog would hold: heads, and all the parts, by key."""
+        return packed(self.states)
+
+    def restart(self) -> None:
+        """Go on with states that were packed and unpacked."""
+        stored = self.packed()
+        self.states = {key: unpacked(self.pipeline.unpack, key, stored) for key in self.states}
 
 
 def story(alerts: Iterable[Alert]) -> list[tuple[str, str, str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from core_records import packed
 from engine_app.log import final_state, produce, read_all, wait_for_no_lag
 from fleawatch.core.outputs import Output
 from fleawatch.core.pipeline import equity_pipeline
@@ -90,7 +91,7 @@ async def test_state_anomalies_and_alerts_survive_kills(
     for partition, records in (await read_all(servers, source)).items():
         held: dict[bytes, object] = {}
         expected |= identities(pipeline.apply(partition, records, held, set()).outputs)  # type: ignore[arg-type]
-        states[partition] = {key: state.pack() for key, state in held.items()}  # type: ignore[attr-defined]
+        states[partition] = packed(held)
     assert await final_state(servers, f"{topics.app_id}-equity-changelog") == states
 
     sent: list[Output] = []

@@ -14,7 +14,9 @@ from fleawatch.core.metrics import metrics_of
 from fleawatch.core.outputs import Output
 from fleawatch.core.pipeline import Pipeline, equity_pipeline, health_pipeline, trades_pipeline
 from fleawatch.core.state import STATES
+from fleawatch_schemas.wire import Window
 
+WINDOWS: tuple[Window, ...] = ("24h", "7d", "30d", "all")
 AGENTS = [f"agent-{i}" for i in range(5)]
 PIPELINES: dict[str, Callable[[int], Pipeline[Any, Any]]] = {
     "equity": equity_pipeline,
@@ -116,7 +118,7 @@ def test_batches_restarts_and_replays_change_nothing(
     # killed at each cut: states as they were packed, and everything from an earlier offset once more
     killed = Run(PIPELINES[topic](1))
     for start, stop in pairwise(bounds):
-        killed.states = {key: STATES[topic].unpack(value) for key, value in killed.packed().items()}
+        killed.restart()
         killed.apply(log[max(0, start - overlap) : stop])
     assert killed.packed() == whole.packed()
     assert not_dead(killed.outputs) == not_dead(whole.outputs)
@@ -215,8 +217,11 @@ def test_any_numbers_of_the_contract_leave_a_sound_state(
         assert 0 <= state.drawdown <= state.max_drawdown < 1e300
     state = run.equity
     assert state.seq == len(steps) - 1
-    metrics_of("momentum-1", state, None, now)
-    assert STATES["equity"].unpack(state.pack()).pack() == state.pack()
+    for window in WINDOWS:
+        metrics_of("momentum-1", state, None, window, now)
+    before = run.packed()
+    run.restart()
+    assert run.packed() == before
 
 
 @settings(max_examples=100, deadline=None)

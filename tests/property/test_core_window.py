@@ -8,8 +8,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from fleawatch.core.anomaly import newest_z, regime_change_score, volatility
-from fleawatch.core.bars import BAR_SECS, LifeBars
-from fleawatch.core.performance import bar_returns
 from fleawatch.core.window import DRIFT, ODD, STD_FLOOR, ReturnWindow
 
 Floats = NDArray[np.float64]
@@ -111,22 +109,3 @@ def test_the_same_anomalies_as_a_direct_recomputation(n: int) -> None:
                 found[i] = score.z
     assert found == pytest.approx(expected, rel=1e-9)
     assert looks < 1.5 * len(found) + n / 50  # else the filter does not filter
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(st.floats(0, 4 * BAR_SECS), st.floats(0.5, 1.5)), min_size=1, max_size=60))
-def test_life_bars_equal_their_batch_definition(steps: list[tuple[float, float]]) -> None:
-    ts, index = [1e9], [100.0]
-    for elapsed, growth in steps:
-        ts.append(ts[-1] + elapsed)
-        index.append(index[-1] * growth)
-    bars = LifeBars(ts[0], index[0])
-    for i, (now, equity) in enumerate(zip(ts, index, strict=True)):
-        if now >= bars.end:
-            bars.roll(now, index[i - 1])
-        ours = bars.with_open(equity)
-        r = bar_returns(np.array(ts[: i + 1]), np.array(index[: i + 1]))
-        assert ours.n == len(r)
-        assert ours.mean == pytest.approx(r.mean(), rel=1e-9, abs=1e-12)
-        assert ours.m2 == pytest.approx(((r - r.mean()) ** 2).sum(), rel=1e-9, abs=1e-12)
-        assert ours.downside == pytest.approx((np.minimum(r, 0) ** 2).sum(), rel=1e-9, abs=1e-12)

@@ -67,7 +67,7 @@ class Agent(NamedTuple):
     def _samples(self, window: Window, ts: float) -> Iterator[Sample]:
         equity, trades, health = self.equity, self.trades, self.health
         if equity is not None or trades is not None:
-            metrics = metrics_of(self.agent_id, equity, trades, ts)
+            metrics = metrics_of(self.agent_id, equity, trades, window, ts)
             for name, field in _OF_METRICS:
                 value = getattr(metrics, field)
                 if value is not None:

@@ -58,7 +58,7 @@ class Publisher:
             equity_state, trades_state = equity.states(partition).get(key), trades.states(partition).get(key)
             if equity_state is None and trades_state is None:
                 continue
-            metrics = metrics_of(key.decode(), equity_state, trades_state, ts)
+            metrics = metrics_of(key.decode(), equity_state, trades_state, "all", ts)
             outputs.append(
                 Outgoing(
                     self._topic, b"%s|%s" % (key, metrics.window.encode()), encode(metrics), (), partition

@@ -1,11 +1,12 @@
 """One equity event: (state, event) → (state, outputs). Pure: no clock, no I/O; the stages stand in their order."""
 
 from fleawatch.core.alerts import Cause
+from fleawatch.core.bars import NOTHING
 from fleawatch.core.equity_rules import check_drift, check_money, check_return
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.outputs import Output
 from fleawatch.core.record import Record
-from fleawatch.core.risk import NOTHING, begin, begins_anew, take_flow
+from fleawatch.core.risk import begin, begins_anew, take_flow
 from fleawatch.core.rules import GAP_INTERVALS
 from fleawatch.core.window import DRIFT, ODD
 from fleawatch_schemas.reasons import Reason, Rejected
@@ -20,7 +21,7 @@ _LONG = (
 def first(st: EquityState, ev: Equity, record: Record, partition: int, out: list[Output]) -> None:
     """The agent's first event: there is nothing to compare it with."""
     st.received = record.timestamp
-    begin(st, ev)
+    st.peak = ev.equity if ev.equity > NOTHING else 0.0
     if ev.equity <= 0:
         check_money(st, ev, _cause(ev, record, partition), out)
 
@@ -32,8 +33,10 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
         _check_currency(ev, last)
     ts = ev.ts
     elapsed = ts - last.ts
-    if elapsed < 0:
-        st.late += 1  # a snapshot from before the last one: no return, no peak, no finding
+    if elapsed < 0:  # a snapshot from before the last one: no return, no peak, no finding
+        same_money = ev.net_deposits is None or ev.net_deposits == st.deposits
+        if not (same_money and st.bars.late(ts, ev.equity)):
+            st.late += 1
         return
     st.last = ev
     st.received = record.timestamp
@@ -47,7 +50,7 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
     # 1. bars
     bars = st.bars
     if ts >= bars.end:
-        bars.roll(ts, before)
+        bars.roll(ts, last.ts, before)
 
     # 2. flows
     traded = equity  # what the equity would be without the flow

@@ -1,26 +1,29 @@
-"""What is kept of an agent's equity: about 1 KB packed, most of it the last 100 returns."""
+"""What is kept of an agent's equity. What every event changes is about 1.1 KB packed, most of it the last 100 returns; the
+closes of bars are in parts of their own (`bars.py`, `windows.py`), each written when it has changed.
+"""
 
 import struct
 from array import array
-from typing import Self
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar, Self
 
 from fleawatch.core.alerts import RESOLVED, Firing, watching
-from fleawatch.core.bars import LifeBars
-from fleawatch.core.moments import RunningMoments
+from fleawatch.core.bars import PLAN, BarPlan, Bars
 from fleawatch.core.packing import Reader, pack_alerts, pack_sequence, pack_text, read_alerts, read_sequence
 from fleawatch.core.rules import DEFAULTS, Rules
 from fleawatch.core.sequence import Strikes
 from fleawatch.core.window import SIZE, ReturnWindow
 from fleawatch_schemas.wire import Equity
 
-VERSION = 1
+VERSION = 2
 _HEAD = struct.Struct("<qQ")
 _LAST = struct.Struct("<qqdddqddB")
 _RISK = struct.Struct("<ddddd")
-_BARS = struct.Struct("<dddQddd")
 _COUNT = struct.Struct("<Q")
 _BASES = (None, "marked", "cash")
 _NONE = float("nan")
+_NO_PARTS: Mapping[bytes, bytes] = MappingProxyType({})
 
 
 class EquityState:
@@ -32,7 +35,9 @@ class EquityState:
         "second_end", "seq", "strikes", "watch",
     )  # fmt: skip
 
-    def __init__(self, ev: Equity) -> None:
+    in_parts: ClassVar[bool] = True
+
+    def __init__(self, ev: Equity, plan: BarPlan = PLAN) -> None:
         self.agent_id = ev.agent_id
         self.home = -1  # the partition of its key, once that was checked
         self.offset = -1
@@ -41,14 +46,14 @@ class EquityState:
         self.lost = 0
         self.strikes: Strikes | None = None
         self.received = 0  # append time of `last`, ms; 0: not since this worker has the partition
-        self.late = 0
+        self.late = 0  # events that came when their bars were gone
         self.last = ev  # the newest event by event time
         self.deposits = ev.net_deposits  # the last reported total
         self.peak = 0.0
         self.drawdown = 0.0  # at present, a fraction of the peak
         self.max_drawdown = 0.0
         self.interval = 0.0  # running estimate of the median time between events, seconds
-        self.bars = LifeBars(ev.ts, ev.equity)
+        self.bars = Bars(ev.ts, ev.equity, plan)
         self.returns = ReturnWindow()
         self.alerts: dict[str, Firing] = {}
         self.watch = False
@@ -70,8 +75,6 @@ class EquityState:
 
     def pack(self) -> bytes:
         ev = self.last
-        bars = self.bars
-        moments = bars.closed
         return b"".join((
             bytes((VERSION,)),
             pack_text(self.agent_id),
@@ -83,18 +86,26 @@ class EquityState:
             ),
             pack_text(ev.currency or ""),
             _RISK.pack(_number(self.deposits), self.peak, self.drawdown, self.max_drawdown, self.interval),
-            _BARS.pack(bars.end, bars.base, bars.start, moments.n, moments.mean, moments.m2, moments.downside),
+            self.bars.pack(),
             pack_alerts(self.alerts),
             _COUNT.pack(self.returns.count),
             self.returns.newest_last().tobytes(),
         ))  # fmt: skip
 
+    def take_parts(self) -> list[tuple[bytes, bytes]]:
+        """(suffix, bytes) of the parts that changed since they were last taken."""
+        return self.bars.take_parts()
+
+    def put_back_part(self, suffix: bytes) -> None:
+        """The part could not be written."""
+        self.bars.put_back(suffix)
+
     @classmethod
-    def unpack(cls, data: bytes) -> Self:
-        """Read `pack`'s bytes.
+    def unpack(cls, data: bytes, parts: Mapping[bytes, bytes] = _NO_PARTS, plan: BarPlan = PLAN) -> Self:
+        """Read `pack`'s bytes, and the parts as they were last written.
 
         Raises:
-            ValueError: another version, or damaged.
+            ValueError: another version, made with other bars, a part is missing, or damaged.
         """
         reader = Reader(data, VERSION, "equity state")
         agent_id = reader.text()
@@ -106,15 +117,14 @@ class EquityState:
             1, agent_id, epoch, seq, ts, equity, balance, positions, _optional(deposits), _optional(unrealised),
             _BASES[basis % 3], reader.text() or None,  # type: ignore[arg-type] # the bases of the contract
         )  # fmt: skip
-        st = cls(ev)
+        st = cls(ev, plan)
         st.offset, st.late = offset, late
         after, reader.at = reader.at, sequence_at
         read_sequence(st, reader)
         reader.at = after
         deposits, st.peak, st.drawdown, st.max_drawdown, st.interval = reader.fields(_RISK)
         st.deposits = _optional(deposits)
-        st.bars.end, st.bars.base, st.bars.start, *moments = reader.fields(_BARS)
-        st.bars.closed = RunningMoments(*moments)
+        st.bars.read(reader, parts)
         st.alerts = read_alerts(reader)
         st.watch = watching(st.alerts)
         (count,) = reader.fields(_COUNT)

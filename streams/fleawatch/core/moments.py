@@ -45,5 +45,12 @@ class RunningMoments:
             self.mean *= self.n / n
             self.n = n
 
-    def copy(self) -> "RunningMoments":
-        return RunningMoments(self.n, self.mean, self.m2, self.downside)
+    def merge(self, other: "RunningMoments") -> None:
+        """As pushing what `other` was pushed."""
+        n = self.n + other.n
+        if other.n:
+            delta = other.mean - self.mean
+            self.m2 += other.m2 + delta * delta * self.n * other.n / n
+            self.mean += delta * other.n / n
+            self.downside += other.downside
+            self.n = n

@@ -3,26 +3,27 @@
 Unit accounting: the account is units · price; a flow buys or sells units at the price before it, so the price moves by
 trading alone. With the flow F inside the snapshot E, the price before it is worth E − F, so the units grow by the factor
 g = E / (E − F). Instead of units we keep every remembered level (peak, bar base, start) in present units and multiply it
-by g: without flows the drawdown is then (peak − equity) / peak to the bit.
+by g: without flows the drawdown is then (peak − equity) / peak to the bit. (What there are many of, the closes of bars,
+is kept in the index instead: `bars.py`.)
 
 An account of less than 1e-12 is worth nothing: ratios to it say nothing, and could leave the range of floats.
 
 When the account was worth nothing before the flow (E − F < 1e-12), no number of units is right. A deposit that makes it
-positive again begins a new index: peak, bars and start are the new equity; the deepest drawdown of the old life (100 % or
-more) stays in `max_drawdown`. A withdrawal of everything (E ≤ 0 < E − F) is no loss: the peak becomes 0, the drawdown 0,
-and the next positive equity begins a new index.
+positive again begins a new index: peak and bars start from the new equity; the deepest drawdown of the old life (100 % or
+more) stays in `max_drawdown`. A withdrawal of everything (E < 1e-12 ≤ E − F) is no loss: the peak becomes 0, the drawdown
+0, and the next positive equity begins a new index.
 """
 
 from typing import TYPE_CHECKING
 
+from fleawatch.core.bars import NOTHING
 from fleawatch_schemas.wire import Equity
 
 if TYPE_CHECKING:
     from fleawatch.core.equity_state import EquityState
 
-NOTHING = 1e-12
 _MOST = 1e300
-"""No level is kept above it: after many crashes by 27 orders of magnitude with deposits between, it would overflow."""
+"""No peak is kept above it: after many crashes by 27 orders of magnitude with deposits between, it would overflow."""
 
 
 def take_flow(st: "EquityState", ev: Equity) -> float:
@@ -34,13 +35,14 @@ def take_flow(st: "EquityState", ev: Equity) -> float:
     if before is None:
         return 0.0  # the first report says what was paid in before we looked
     flow = total - before
-    pre = ev.equity - flow
-    if flow == 0 or pre <= NOTHING:
+    if flow == 0:
         return flow
-    factor = max(ev.equity, 0.0) / pre
-    st.peak = _level(st.peak * factor)
-    st.bars.base = _level(st.bars.base * factor)
-    st.bars.start = _level(st.bars.start * factor)
+    equity = ev.equity
+    st.bars.flow(ev.ts, flow, equity)
+    pre = equity - flow
+    if pre > NOTHING:
+        peak = st.peak * (equity / pre) if equity > NOTHING else 0.0
+        st.peak = min(peak, _MOST) if peak > NOTHING else 0.0
     return flow
 
 
@@ -54,7 +56,3 @@ def begin(st: "EquityState", ev: Equity) -> None:
     st.peak = ev.equity if ev.equity > NOTHING else 0.0
     st.drawdown = 0.0
     st.bars.restart(ev.ts, ev.equity)
-
-
-def _level(value: float) -> float:
-    return min(value, _MOST) if value > NOTHING else 0.0

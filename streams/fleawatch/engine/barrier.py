@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from fleawatch.engine.parts import together
 from fleawatch.engine.produce import batches
 from fleawatch.engine.table import WriteBehindTable
 from fleawatch.errors import BarrierFailed
@@ -112,7 +113,7 @@ class CommitBarrier:
         topic = table.changelog_topic_name
         acks = [
             await self._send_batch(batch, topic, partition)
-            for batch in batches(self._app.kafka_producer, ((key, value, ()) for key, value in state))
+            for batch in batches(self._app.kafka_producer, together(state))
         ]
         await _all_acked(acks)
 

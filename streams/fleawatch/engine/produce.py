@@ -9,6 +9,8 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 FEW = 4  # up to so many for one partition, filling a batch of our own costs more than it saves
 Headers = Sequence[tuple[str, bytes]]
+Row = tuple[bytes | None, bytes | None, Headers]
+"""Key, value and headers of a record."""
 
 
 class Outgoing(NamedTuple):
@@ -37,7 +39,7 @@ async def produce(producer: AIOKafkaProducer, outputs: Sequence[Outgoing]) -> li
                 )
                 acks.append(ack)
         else:
-            rows = [(each.key, each.value, each.headers) for each in records]
+            rows = ([(each.key, each.value, each.headers)] for each in records)
             acks += [
                 await producer.send_batch(batch, topic, partition=partition)
                 for batch in batches(producer, rows)
@@ -45,18 +47,42 @@ async def produce(producer: AIOKafkaProducer, outputs: Sequence[Outgoing]) -> li
     return acks
 
 
-def batches(
-    producer: AIOKafkaProducer, records: Iterable[tuple[bytes | None, bytes | None, Headers]]
-) -> Iterator[BatchBuilder]:
-    """Records (key, value, headers) in batches as large as the producer's setting allows; one alone may be larger."""
+def batches(producer: AIOKafkaProducer, groups: Iterable[Sequence[Row]]) -> Iterator[BatchBuilder]:
+    """Records in batches as large as the producer's setting allows; a record alone may be larger.
+
+    A group is in one batch, unless it is larger than one: Kafka takes a batch as a whole, or not at all.
+    """
     batch = producer.create_batch()
-    for key, value, headers in records:
-        if batch.append(key=key, value=value, headers=list(headers), timestamp=None) is None:
+    rows: list[Row] = []
+    for group in groups:
+        done = _append(batch, group)
+        if done < len(group) and rows:
+            yield batch if done == 0 else _batch_of(producer, rows)
+            batch, rows = producer.create_batch(), []
+            done = _append(batch, group)
+        while done < len(group):
             yield batch
             batch = producer.create_batch()
-            batch.append(key=key, value=value, headers=list(headers), timestamp=None)
-    if batch.record_count():
+            done += _append(batch, group[done:])
+        rows += group
+    if rows:
         yield batch
+
+
+def _append(batch: BatchBuilder, rows: Iterable[Row]) -> int:
+    """How many there was room for; the first one always is taken by an empty batch."""
+    done = 0
+    for key, value, headers in rows:
+        if batch.append(key=key, value=value, headers=list(headers), timestamp=None) is None:
+            break
+        done += 1
+    return done
+
+
+def _batch_of(producer: AIOKafkaProducer, rows: Iterable[Row]) -> BatchBuilder:
+    batch: BatchBuilder = producer.create_batch()
+    _append(batch, rows)
+    return batch
 
 
 def _place(output: Outgoing) -> tuple[str, int]:

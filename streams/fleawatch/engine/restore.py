@@ -2,14 +2,16 @@
 
 Faust's own recovery works one event at a time, logs a value it cannot read and hangs, and can wait for ever for a
 partition that retention has emptied (docs/decisions/restore.md). This reads what is there, keeps per key the record with
-the highest (generation, offset), and raises when it meets a value that it cannot read.
+the highest (generation, offset), and raises when it meets a value that it cannot read. Parts of states: see `parts.py`.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from fleawatch.engine.parts import Rank, StoredParts, in_parts, split_key
 from fleawatch.engine.table import Restored, State, open_envelope
 from fleawatch.errors import BrokerUnavailable, StateUnreadable
 
@@ -33,7 +35,8 @@ async def read_changelog(
     consumer.assign(tps)
     await consumer.seek_to_beginning(*tps)
     ends = await consumer.end_offsets(tps)
-    best: dict[int, dict[bytes, tuple[tuple[int, int], bytes]]] = {partition: {} for partition in partitions}
+    best: dict[int, dict[bytes, tuple[Rank, bytes]]] = {partition: {} for partition in partitions}
+    parts = {partition: StoredParts() for partition in partitions}
     positions = {tp: await consumer.position(tp) for tp in tps}
     loop = asyncio.get_running_loop()
     progress = loop.time()
@@ -48,14 +51,18 @@ async def read_changelog(
                 f"{topic}: no changelog record for {STALL_SECS:.0f} s, {len(remaining)} partitions unread"
             )
         for tp, records in batches.items():
-            _keep_best(best[tp.partition], records, topic)
+            _keep_best(best[tp.partition], parts[tp.partition], records, topic)
         for tp in remaining:  # also past what compaction removed and transaction markers
             positions[tp] = await consumer.position(tp)
-    return {partition: _unpack(topic, partition, values, state_type) for partition, values in best.items()}
+    return {
+        partition: _unpack(topic, partition, values, parts[partition], state_type)
+        for partition, values in best.items()
+    }
 
 
 def _keep_best(
-    best: dict[bytes, tuple[tuple[int, int], bytes]],
+    best: dict[bytes, tuple[Rank, bytes]],
+    parts: StoredParts,
     records: Sequence[ConsumerRecord[bytes, bytes]],
     topic: str,
 ) -> None:
@@ -68,18 +75,28 @@ def _keep_best(
             raise StateUnreadable(
                 f"{topic}[{record.partition}]@{record.offset}: {exc}", hint=exc.hint
             ) from None
-        held = best.get(record.key)
-        if held is None or rank >= held[0]:
-            best[record.key] = (rank, body)
+        key, suffix = split_key(record.key)
+        held = best.get(key)
+        if suffix:
+            parts.add(key, suffix, rank, body, None if held is None else held[0])
+        elif held is None or rank >= held[0]:
+            best[key] = (rank, body)
 
 
 def _unpack(
-    topic: str, partition: int, values: dict[bytes, tuple[tuple[int, int], bytes]], state_type: type[State]
+    topic: str,
+    partition: int,
+    values: dict[bytes, tuple[Rank, bytes]],
+    parts: StoredParts,
+    state_type: Any,
 ) -> Restored:
-    states = {}
-    for key, (_, body) in values.items():
+    states: dict[bytes, State] = {}
+    for key, (rank, body) in values.items():
         try:
-            states[key] = state_type.unpack(body)
+            if in_parts(state_type):
+                states[key] = state_type.unpack(body, parts.of(key, rank))
+            else:
+                states[key] = state_type.unpack(body)
         except ValueError as exc:
             raise StateUnreadable(
                 f"{topic}[{partition}] key {key!r}: {exc}",

@@ -1,7 +1,8 @@
 """A table whose state is written behind: at most once per key and commit, by the commit barrier.
 
 Assignment and changelog topic are Faust's. Memory is kept per partition, so that losing a partition is dropping a dict.
-A changelog value is an envelope (who wrote it, up to which source offset) and the state's own bytes.
+A changelog value is an envelope (who wrote it, up to which source offset) and the state's own bytes; a state may keep some of
+them in parts with keys of their own (`parts.py`).
 """
 
 import struct
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, cast
 import faust
 from faust.types import TP
 
+from fleawatch.engine.parts import InParts, in_parts, part_key, split_key
 from fleawatch.errors import StateUnreadable
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class WriteBehindTable(faust.Table[bytes, Any]):
         super().__init__(app, name=name, key_type=bytes, value_type=bytes, **kwargs)
         self.source_topic = source_topic
         self.state_type = state_type
+        self._in_parts = in_parts(state_type)
         self._states: dict[int, dict[bytes, State]] = {}
         self._dirty: dict[int, set[bytes]] = {}
         self._sweeps: dict[int, Iterator[bytes]] = {}
@@ -87,19 +90,35 @@ class WriteBehindTable(faust.Table[bytes, Any]):
     # -- what the barrier uses
 
     def take(self, partition: int) -> list[tuple[bytes, bytes]]:
-        """The packed values of the dirty keys, now. What changes while they are sent is dirty again.
+        """The packed values of the dirty keys, now; the parts of a state before its head.
+
+        What changes while they are sent is dirty again.
 
         A group that was deleted, or forgotten by Kafka after its offsets' retention, counts its generations from 1 again:
         what is written must outrank what was read all the same.
         """
         states = self.states(partition)
         generation = max(self._generation, self._read[partition] + 1)
-        keys = self._dirty.pop(partition, set())
-        return [(key, seal(generation, states[key])) for key in keys if key in states]
+        taken: list[tuple[bytes, bytes]] = []
+        for key in self._dirty.pop(partition, ()):
+            state = states.get(key)
+            if state is None:
+                continue
+            if self._in_parts:
+                envelope = ENVELOPE.pack(ENVELOPE_VERSION, generation, state.offset)
+                for suffix, part in cast("InParts", state).take_parts():
+                    taken.append((part_key(key, suffix), envelope + part))
+            taken.append((key, seal(generation, state)))
+        return taken
 
     def put_back(self, partition: int, keys: Iterable[bytes]) -> None:
         """These could not be written."""
-        self.dirty(partition).update(keys)
+        states, dirty = self.states(partition), self.dirty(partition)
+        for each in keys:
+            key, suffix = split_key(each)
+            dirty.add(key)
+            if suffix and key in states:
+                states[key].put_back_part(suffix)
 
     def sweep(self, partition: int, elapsed: float) -> None:
         """Mark the share of all keys that is due after `elapsed` seconds, round and round."""

@@ -81,13 +81,14 @@ def test_the_future_and_another_currency_are_rejected_and_retried() -> None:
 
 def test_undefined_figures_are_named() -> None:
     run = fed((100.0, None))
-    metrics = metrics_of("momentum-1", run.equity, None, START)
+    metrics = metrics_of("momentum-1", run.equity, None, "24h", START)
     assert metrics.sharpe_ratio is None
     assert metrics.undefined["sharpe_ratio"] == "too_few"
-    assert metrics.undefined["pnl_24h_usd"] == "not_kept"
+    assert metrics.undefined["volatility"] == "too_few"
+    assert metrics.pnl_24h_usd == 0
     assert metrics.undefined["win_rate_pct"] == "no_trades"
     assert metrics.max_drawdown_pct == 0
-    nothing = metrics_of("momentum-1", None, None, START)
+    nothing = metrics_of("momentum-1", None, None, "24h", START)
     assert nothing.undefined["equity"] == "no_equity_events"
     fields = {name for name in metrics.__struct_fields__ if getattr(nothing, name) is None}
-    assert fields == set(nothing.undefined)
+    assert fields - {"fleet"} == set(nothing.undefined)

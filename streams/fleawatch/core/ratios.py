@@ -1,0 +1,169 @@
+"""Sharpe, Sortino, drawdown and the rest of an agent's windows, from the closes of its bars.
+
+A window is its closed bars, summed up once for each bar that closes or is corrected (`Summary`), and the open bar as it is
+now, added when it is asked for. A bar has a return where the close before it is above nothing; an empty bar's is zero: the
+market is open around the clock. A window's first bar starts from the close before it, or from the index's first level.
+
+The maximum drawdown of a window is that of the closes and of the present value. Over the whole life it is known for every
+event (`EquityState.max_drawdown`); within a bar a window can therefore miss a dip that came and went.
+"""
+
+from array import array
+from math import sqrt
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleawatch.core.bars import DAY_SECS, YEAR_SECS, Bars
+from fleawatch.core.moments import NO_VARIANCE, RunningMoments
+from fleawatch.core.windows import Ring
+from fleawatch_schemas.wire import Window
+
+DAYS: dict[Window, int] = {"24h": 1, "7d": 7, "30d": 30}
+_FIELDS = 7
+
+
+class Summary(NamedTuple):
+    """Of a window's closed bars: moments of their returns, first and last close, highest one, deepest fall from it."""
+
+    n: float
+    mean: float
+    m2: float
+    downside: float
+    first: float
+    peak: float
+    fall: float
+
+
+class Figures(NamedTuple):
+    """None where undefined; `why` says why. `n` is the number of bar returns, `volatility` their deviation."""
+
+    n: int
+    periods: float
+    sharpe: float | None
+    sortino: float | None
+    max_drawdown: float
+    calmar: float | None
+    volatility: float | None
+    why: dict[str, str]
+
+
+def figures(bars: Bars, window: Window, equity: float, life_drawdown: float) -> Figures:
+    """Of `window`, the account being worth `equity` now; `life_drawdown` is the deepest one of all events."""
+    ring = bars.fine if window == "24h" else bars.coarse
+    *closed, last = _closed(ring, window)
+    summary = Summary(*closed)
+    now = bars.level(equity)
+    moments = RunningMoments(int(summary.n), summary.mean, summary.m2, summary.downside)
+    if last > 0:
+        moments.push(now / last - 1)
+    if window == "all":
+        drawdown, first = life_drawdown, bars.start
+    else:
+        first = summary.first
+        drawdown = summary.fall
+        if summary.peak > 0:
+            drawdown = max(drawdown, (summary.peak - now) / summary.peak)
+    return _ratios(moments, YEAR_SECS / ring.plan.secs, now / first if first > 0 else None, drawdown)
+
+
+def _ratios(moments: RunningMoments, periods: float, growth: float | None, drawdown: float) -> Figures:
+    n = moments.n
+    why: dict[str, str] = {}
+    sharpe = sortino = calmar = volatility = None
+    if n < 2:
+        why = dict.fromkeys(("sharpe", "sortino", "calmar", "volatility"), "too_few")
+        return Figures(n, periods, sharpe, sortino, drawdown, calmar, volatility, why)
+    volatility = sqrt(max(moments.m2, 0.0) / (n - 1))
+    if volatility > NO_VARIANCE * abs(moments.mean):
+        sharpe = moments.mean / volatility * sqrt(periods)
+    else:
+        why["sharpe"] = "no_variance"
+    if moments.downside > 0:
+        sortino = moments.mean / sqrt(moments.downside / n) * sqrt(periods)
+    else:
+        why["sortino"] = "no_downside"
+    if drawdown == 0:
+        why["calmar"] = "no_drawdown"
+    elif growth is None or growth <= 0:
+        why["calmar"] = "wiped_out"
+    else:
+        try:
+            calmar = (growth ** (periods / n) - 1) / drawdown
+        except OverflowError:
+            why["calmar"] = "overflow"
+    return Figures(n, periods, sharpe, sortino, drawdown, calmar, volatility, why)
+
+
+def pnl_24h(bars: Bars, equity: float) -> float | str:
+    """`equity` − the equity when the 24-hour window began − flows since; or why it is not known.
+
+    Since the first snapshot, where that is less than a day ago.
+    """
+    ring = bars.fine
+    secs = ring.plan.secs
+    begins = max(ring.open - DAY_SECS // secs + 1, ring.born)  # the window's first bar
+    if bars.again and begins == ring.born:
+        return "began_anew"
+    if bars.forgot // secs >= begins:
+        return "too_many_flows"
+    flows = [flow for flow in bars.flows if flow.ts // secs >= begins]
+    units = flows[0].units if flows else bars.units
+    if units == 0:
+        return "account_empty"
+    return equity - units * _closed(ring, "24h")[4] - sum(flow.amount for flow in flows)
+
+
+# -- the closed bars
+
+
+def _closed(ring: Ring, window: Window) -> "array[float]":
+    """The summary of the window's closed bars, and the last close."""
+    cached = ring.cached
+    if cached is None:
+        ring.cached = cached = _summed_up(ring)
+    at = 0 if window in {"24h", "7d"} else _FIELDS + 1 if window == "30d" else 2 * (_FIELDS + 1)
+    return cached[at : at + _FIELDS + 1]
+
+
+def _summed_up(ring: Ring) -> "array[float]":
+    """The 24-hour window of the fine ring, else the 7-day and the 30-day one and the life."""
+    levels = ring.levels()
+    last = float(levels[-1])
+    rows = array("d")
+    if not ring.keeps_past:
+        rows.extend((*_sum_up(levels[-ring.plan.size :]), last))
+        return rows
+    week = 7 * DAY_SECS // ring.plan.secs
+    for part in (levels[-week:], levels[-ring.plan.size :], levels):
+        rows.extend((*_sum_up(part), last))
+    at = 2 * (_FIELDS + 1)
+    life = RunningMoments(int(rows[at]), *rows[at + 1 : at + 4])
+    life.merge(ring.past)
+    rows[at : at + 4] = array("d", (life.n, life.mean, life.m2, life.downside))
+    return rows
+
+
+def _sum_up(levels: NDArray[np.float64]) -> Summary:
+    """Of closes, with the level before them in front."""
+    before = levels[:-1]
+    if before.min(initial=1.0) > 0:
+        returns = levels[1:] / before - 1
+    else:
+        sound = before > 0
+        returns = levels[1:][sound] / before[sound] - 1
+    n = len(returns)
+    mean = float(returns.mean()) if n else 0.0
+    peaks = np.maximum.accumulate(levels)
+    falls = (peaks - levels)[peaks > 0] / peaks[peaks > 0]
+    losses = np.minimum(returns, 0)
+    return Summary(
+        n,
+        mean,
+        float(((returns - mean) ** 2).sum()),
+        float((losses * losses).sum()),
+        float(levels[0]),
+        float(peaks[-1]),
+        float(falls.max(initial=0.0)),
+    )
