@@ -1,6 +1,7 @@
 """Quantiles against NumPy, baselines against the plain definition, at every prefix."""
 
 import random
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from fleawatch.core.clock_skew import ClockSkew
 from fleawatch.core.error_counts import ErrorCounts
 from fleawatch.core.latency import FORGET_SECS, LEAST_SAMPLES, Endpoint, take
 
-DISTRIBUTIONS = {
+DISTRIBUTIONS: dict[str, Callable[[random.Random], float]] = {
     "lognormal": lambda rng: rng.lognormvariate(4, 0.8),
     "two humps": lambda rng: rng.gauss(30, 3) if rng.random() < 0.9 else rng.gauss(900, 100),
     "all the same": lambda rng: 12.5,
@@ -87,6 +88,7 @@ def test_usual_errors_are_the_median_of_the_last_24_hours() -> None:
     counts = ErrorCounts()
     ends: list[int] = []
     for hour in range(60):
+        number = 0
         for minute in range(0, 60, 7):
             number = rng.randrange(30)
             counts.push(number, 3600.0 * hour + 60 * minute)
