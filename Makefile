@@ -34,9 +34,10 @@ format: install ## Let ruff fix what it can
 types: install ## Strict mypy, tests included
 	$(BIN)/mypy
 
-generate: install ## Write the generated files anew: JSON Schemas, AsyncAPI, the README's settings table
+generate: install ## Write the generated files anew: JSON Schemas, AsyncAPI, the tables of settings and metrics
 	$(BIN)/python -m fleawatch_schemas.generate
 	$(BIN)/python docs/settings_table.py README.md
+	$(BIN)/python docs/metrics_table.py docs/metrics.md
 
 manifests: install ## Check the Dockerfile, the Compose file and k8s/, and run the image's build steps
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml

@@ -32,7 +32,7 @@ AGENT = (
     AgentMetric("calmar_ratio", "gauge", "Compound annual return over maximum drawdown", "ratio"),
     AgentMetric("max_drawdown_pct", "gauge", "Deepest fall from a peak, flow-adjusted", _PCT),
     AgentMetric("drawdown_pct", "gauge", "Present fall from the peak, flow-adjusted", _PCT),
-    AgentMetric("volatility", "gauge", "Deviation of the last 100 returns", "per return"),
+    AgentMetric("volatility", "gauge", "Deviation of returns, not annualised", "per return"),
     AgentMetric("z_score", "gauge", "The newest return against the up to 99 before it", "deviations"),
     AgentMetric("regime_change_score", "gauge", "How differently the last 20 returns vary", "ratio"),
     AgentMetric("win_rate_pct", "gauge", "Trades with a net gain", _PCT),
