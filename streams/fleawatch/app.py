@@ -5,7 +5,6 @@
 
 import gc
 import time
-from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -22,8 +21,7 @@ from fleawatch.agents.registration import Registration
 from fleawatch.agents.registry import RegistryFeed
 from fleawatch.agents.rule_keeper import RuleKeeper
 from fleawatch.core.pipeline import equity_pipeline, health_pipeline, trades_pipeline
-from fleawatch.core.registry import Registry
-from fleawatch.core.rules import DEFAULTS, Rules
+from fleawatch.core.registry import Registry, base_rules
 from fleawatch.core.state import EquityState, HealthState, TradesState
 from fleawatch.engine.app import BatchApp
 from fleawatch.settings import Settings
@@ -51,7 +49,7 @@ class Monitor(BatchApp):
         self._endpoint: web.AppRunner | None = None
         self._topics_checked = False
         publisher = Publisher(self, settings, time.time)
-        agents = Registry(base_rules(settings))
+        agents = Registry(base_rules(settings.liveness_floor_secs))
         registration = Registration(self, settings, agents, time.time)
         keeper = RuleKeeper(
             self, settings, self.telemetry, agents, registration=registration, clock=time.time
@@ -89,7 +87,11 @@ class Monitor(BatchApp):
         keeper.keep({"equity": equity, "trades": trades, "health": health})
 
         async def follow_registry() -> None:
-            await self._registry_feed.follow(keeper.changed)
+            async def changed(agents: set[str] | None) -> None:
+                await keeper.changed(agents)
+                liveness.look_again()
+
+            await self._registry_feed.follow(changed)
 
         async def tend_registry() -> None:
             keeper.settle()
@@ -146,13 +148,6 @@ class Monitor(BatchApp):
 
     def on_barrier_failed(self) -> None:
         self.telemetry.barrier_failures.inc()
-
-
-def base_rules(settings: Settings) -> Rules:
-    """The rules that hold without any override."""
-    return replace(
-        DEFAULTS, agent_stopped=replace(DEFAULTS.agent_stopped, threshold=settings.liveness_floor_secs)
-    )
 
 
 def create_app(

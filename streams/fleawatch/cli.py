@@ -9,6 +9,12 @@ from fleawatch import __version__
 from fleawatch.errors import ConfigError, FleawatchError
 
 COMMANDS = {  # name → (module, attribute, extra that brings what it needs, one line of help)
+    "agents": (
+        "fleawatch.operator.agents_command",
+        "agents",
+        "worker",
+        "The registry of agents: apply a file, show, retire.",
+    ),
     "broker": (
         "fleawatch.local.commands",
         "broker",
@@ -26,6 +32,12 @@ COMMANDS = {  # name → (module, attribute, extra that brings what it needs, on
         "notify",
         "notify",
         "Deliver alerts to one channel: telegram, slack or log.",
+    ),
+    "rules": (
+        "fleawatch.operator.rules_command",
+        "rules",
+        "worker",
+        "What fires when: check a file, apply it, show what holds.",
     ),
     "topics": ("fleawatch.local.topics_command", "topics", "worker", "Create the topics or check them."),
     "worker": ("fleawatch.agents.command", "worker", "worker", "Run the monitor (a Faust worker)."),

@@ -82,6 +82,12 @@ class Registry:
         merged = merge(self.layers(agent_id))
         return _as_registered(build(self.base, merged.values), merged.origins, self.entry(agent_id))
 
+    def fleet(self) -> Effective:
+        """What holds for an agent of which nothing is known."""
+        fleet = self._overrides.get("fleet")
+        merged = merge(layers_of(fleet) if fleet else [])
+        return Effective(build(self.base, merged.values), merged.origins)
+
     def layers(self, agent_id: str) -> list[Layer]:
         """What applies to the agent, the widest first."""
         agent = self.entry(agent_id)
@@ -111,6 +117,11 @@ class Registry:
             groups = [one for one in self._overrides.values() if one.scope == "group"]
             self._groups = sorted(groups, key=precedence)
         self._made.clear()
+
+
+def base_rules(liveness_floor_secs: float) -> Rules:
+    """The defaults, with the setting that stands for one of them."""
+    return replace(DEFAULTS, agent_stopped=replace(DEFAULTS.agent_stopped, threshold=liveness_floor_secs))
 
 
 def agent_of(record: AgentRecord) -> Agent:

@@ -37,7 +37,11 @@ def check(overrides: RuleOverrides, wider: Sequence[Layer] = (), base: Rules = D
     own = layers[-1].values
     found = [problem for rule in overrides.rules for problem in _unknown(rule)]
     found += [problem for path, value in own.items() for problem in _alone(path, value)]
-    return found or list(_together([*wider, *layers], own, base))
+    if found or any(
+        problem for layer in wider for path, value in layer.values.items() for problem in _alone(path, value)
+    ):
+        return found
+    return list(_together([*wider, *layers], own, base))
 
 
 def unusable(overrides: RuleOverrides) -> list[Problem]:
@@ -49,10 +53,11 @@ def unusable(overrides: RuleOverrides) -> list[Problem]:
 
 def _unknown(rule: str) -> Iterator[Problem]:
     if rule not in RULE_NAMES:
-        yield Problem(rule, None, f"the name of a rule{_nearest(rule, RULE_NAMES)}")
+        yield Problem(rule, None, f"the name of a rule{nearest(rule, RULE_NAMES)}")
 
 
-def _nearest(name: str, among: Sequence[str]) -> str:
+def nearest(name: str, among: Sequence[str]) -> str:
+    """The end of a sentence about a name that is none."""
     near = get_close_matches(name, among, 1)
     return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(among)}"
 
@@ -88,7 +93,7 @@ def _parameter(path: str, value: Value, rule: Rule) -> Iterator[Problem]:
     own = [name for name, parameter in PARAMETERS.items() if parameter.rule == rule.name]
     if field not in own:
         elsewhere = PARAMETERS.get(field)
-        hint = f"; it belongs to {elsewhere.rule}" if elsewhere else _nearest(field, [*FIELDS, *own])
+        hint = f"; it belongs to {elsewhere.rule}" if elsewhere else nearest(field, [*FIELDS, *own])
         yield Problem(path, value, f"a field of {rule.name}{hint}")
         return
     parameter: Parameter = PARAMETERS[field]

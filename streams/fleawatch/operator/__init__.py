@@ -1,0 +1,1 @@
+"""What an operator does at a terminal: rules and agents, as files that are checked, compared and applied."""
