@@ -9,7 +9,7 @@ import orjson
 
 from fleawatch.core.outputs import Output
 from fleawatch.core.pipeline import Applied, Pipeline, equity_pipeline
-from fleawatch.core.state import EquityState
+from fleawatch.core.state import EquityState, TradesState
 from fleawatch.engine.parts import part_key, split_key
 from fleawatch_schemas.wire import Alert, Anomaly
 
@@ -59,6 +59,8 @@ def packed(states: Mapping[bytes, Any]) -> dict[bytes, bytes]:
         stored[key] = state.pack()
         if isinstance(state, EquityState):
             stored |= {part_key(key, suffix): part for suffix, part in state.bars.all_parts()}
+        elif isinstance(state, TradesState):
+            stored |= {part_key(key, suffix): part for suffix, part in state.closed.all_parts()}
     return stored
 
 

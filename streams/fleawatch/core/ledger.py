@@ -3,13 +3,17 @@
 Every sum is compensated, and sums of ledgers are: a year of trades that nearly cancel keeps its cents.
 """
 
+from collections.abc import Collection
+
 from fleawatch_schemas.wire import Trade
 
-LABELS = 12
-"""Strategies, and assets, that are told apart; the smallest are `OTHER` together."""
-NAME_BYTES = 768
+STRATEGIES = 6
+ASSETS = 16
+"""So many are told apart; the ones with the fewest trades are `OTHER` together."""
+NAME_BYTES = 400
 """Of all strategies' or assets' names in a ledger: they are an agent's to choose, up to 256 bytes each."""
 OTHER = "other"
+"""An agent that calls a strategy so gets them together."""
 
 
 def gross_of(trade: Trade) -> float:
@@ -139,13 +143,11 @@ class Ledger:
         return total
 
     def strategy(self, name: str) -> StrategySums:
-        """The sums of `name`; a new one takes the place of the smallest where there are too many."""
+        """The sums of `name`; where there are too many, a new one takes the place of the smallest."""
         sums = self.strategies.get(name)
         if sums is None:
-            if crowded(list(self.strategies), name):
-                leaving = smallest({known: one.count for known, one in self.strategies.items()})
-                left = self.strategies.pop(leaving)
-                self.strategies.setdefault(OTHER, StrategySums()).merge(left)
+            while crowded(self.strategies, name, STRATEGIES):
+                self.fold_strategy(smallest({known: one.count for known, one in self.strategies.items()}))
             sums = self.strategies[name] = StrategySums()
         return sums
 
@@ -153,22 +155,45 @@ class Ledger:
         """As `strategy`."""
         sums = self.assets.get(name)
         if sums is None:
-            if crowded(list(self.assets), name):
-                leaving = smallest({known: one.count for known, one in self.assets.items()})
-                left = self.assets.pop(leaving)
-                self.assets.setdefault(OTHER, AssetSums()).merge(left)
+            while crowded(self.assets, name, ASSETS):
+                self.fold_asset(smallest({known: one.count for known, one in self.assets.items()}))
             sums = self.assets[name] = AssetSums()
         return sums
+
+    def fold_strategy(self, name: str) -> None:
+        """Count `name` as other from now on."""
+        left = self.strategies.pop(name)
+        self.strategy(OTHER).merge(left)
+
+    def fold_asset(self, name: str) -> None:
+        left = self.assets.pop(name)
+        self.asset(OTHER).merge(left)
+
+    def merge(self, other: "Ledger") -> None:
+        """Add the trades of `other`; those that are known here come first, so that no new name drives them out."""
+        for strategy in sorted(other.strategies, key=lambda name: name not in self.strategies):
+            self.strategy(strategy).merge(other.strategies[strategy])
+        for asset in sorted(other.assets, key=lambda name: name not in self.assets):
+            self.asset(asset).merge(other.assets[asset])
+        for hour, net in other.hours.items():
+            self.hour(hour).merge(net)
+        self.wins += other.wins
+        self.profits.merge(other.profits)
+        self.losses.merge(other.losses)
+        self.profit_squares.merge(other.profit_squares)
+        self.loss_squares.merge(other.loss_squares)
+        self.turnover.merge(other.turnover)
+        self.funding.merge(other.funding)
 
 
 def smallest(counts: dict[str, int]) -> str:
     """The name with the fewest trades; the oldest of several, so that a new one has time to grow."""
-    return min((name for name in counts if name != OTHER), key=counts.__getitem__)
+    return min([name for name in counts if name != OTHER], key=counts.__getitem__)
 
 
-def crowded(known: list[str], name: str) -> bool:
+def crowded(known: Collection[str], name: str, most: int) -> bool:
     """Whether one has to leave before `name` can come."""
     names = [one for one in known if one != OTHER]
     if name == OTHER or not names:
         return False
-    return len(names) >= LABELS or sum([len(one.encode()) for one in names]) + len(name.encode()) > NAME_BYTES
+    return len(names) >= most or sum([len(one.encode()) for one in names]) + len(name.encode()) > NAME_BYTES

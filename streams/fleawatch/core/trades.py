@@ -1,28 +1,37 @@
-"""An agent's closed trades: counted once each, added up in a ledger."""
+"""An agent's closed trades: counted once each, and added up by hour, day and life of their exit.
+
+Only the open hour, that of the latest exit so far, changes with each trade. When a later hour begins, it is closed into
+packed ledgers (`closed_trades.py`), and so is a late trade at once.
+"""
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from types import MappingProxyType
+from typing import ClassVar, Self
 
-from fleawatch.core.alerts import Firing
-from fleawatch.core.ledger import AssetSums, Ledger, StrategySums, Total
+from fleawatch.core.alerts import Cause, Firing, watching
+from fleawatch.core.closed_trades import DAYS, HOURS, Closed
+from fleawatch.core.ledger import OTHER, Ledger, Total
+from fleawatch.core.ledger_bytes import Tally, add_short, pack_full, read_full
 from fleawatch.core.outputs import Output
 from fleawatch.core.packing import Reader, pack_alerts, pack_sequence, pack_text, read_alerts, read_sequence
 from fleawatch.core.record import Record
-from fleawatch.core.rules import DEFAULTS, Rules
+from fleawatch.core.rules import DEFAULTS, FUTURE_SECS, Rules
 from fleawatch.core.sequence import Strikes
+from fleawatch.core.trade_rules import check_trades
+from fleawatch_schemas.reasons import Reason, Rejected
 from fleawatch_schemas.wire import Trade
 
 VERSION = 2
-_HEAD = struct.Struct("<qdQ")
-_TOTAL = struct.Struct("<dd")
-_SIZES = struct.Struct("<BBB")
-_COUNT = struct.Struct("<Q")
+HOUR_SECS = 3600
+_HEAD = struct.Struct("<qqQ")
+_NO_PARTS: Mapping[bytes, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class TradeFigures:
-    """Of a window. `losses` is not negative."""
+    """Of a window. `wins`: net PnL above zero. `losses` is not negative."""
 
     count: int
     wins: int
@@ -34,9 +43,10 @@ class TradeFigures:
 class TradesState:
     """Mutable in place; `home` and `rules` are not stored. All sums are in the account's currency."""
 
+    in_parts: ClassVar[bool] = True
     __slots__ = (
-        "agent_id", "alerts", "epoch", "home", "last_exit", "life", "lost", "missing", "missing_at", "offset", "rules",
-        "seq", "strikes", "watch",
+        "agent_id", "alerts", "closed", "epoch", "home", "hour", "late", "lost", "missing", "missing_at", "offset",
+        "open", "rules", "seq", "strikes", "watch",
     )  # fmt: skip
 
     def __init__(self, agent_id: str) -> None:
@@ -49,8 +59,10 @@ class TradesState:
         self.missing: int = 0
         self.lost: int = 0
         self.strikes: Strikes | None = None
-        self.last_exit: float = 0.0
-        self.life: Ledger = Ledger()
+        self.hour: int = -1  # the open one, since 1970, UTC
+        self.open: Ledger = Ledger()
+        self.closed: Closed = Closed()
+        self.late: int = 0  # trades of an hour that was closed before
         self.alerts: dict[str, Firing] = {}
         self.watch: bool = False
         self.rules: Rules = DEFAULTS
@@ -60,88 +72,116 @@ class TradesState:
         self.rules = rules
 
     def pack(self) -> bytes:
-        life = self.life
-        parts = [
+        """The head: without the parts."""
+        return b"".join((
             bytes((VERSION,)),
             pack_text(self.agent_id),
             pack_sequence(self),
-            _HEAD.pack(self.offset, self.last_exit, life.wins),
-            _SIZES.pack(len(life.strategies), len(life.assets), len(life.hours)),
-            *(_TOTAL.pack(total.total, total.rest) for total in _whole(life)),
-        ]
-        for name, strategy in life.strategies.items():
-            parts += (pack_text(name), _COUNT.pack(strategy.count))
-            parts += (_TOTAL.pack(total.total, total.rest) for total in _of_strategy(strategy))
-        for name, asset in life.assets.items():
-            parts += (pack_text(name), _COUNT.pack(asset.count))
-            parts += (_TOTAL.pack(total.total, total.rest) for total in (asset.gross, asset.net))
-        for hour, net in life.hours.items():
-            parts += (bytes((hour,)), _TOTAL.pack(net.total, net.rest))
-        parts.append(pack_alerts(self.alerts))
-        return b"".join(parts)
+            _HEAD.pack(self.offset, self.hour, self.late),
+            pack_full(self.open),
+            pack_alerts(self.alerts),
+            self.closed.pack(),
+        ))  # fmt: skip
+
+    def take_parts(self) -> list[tuple[bytes, bytes]]:
+        """(suffix, bytes) of the parts that changed since they were last taken."""
+        return self.closed.take_parts()
+
+    def put_back_part(self, suffix: bytes) -> None:
+        """The part could not be written."""
+        self.closed.dirty[suffix] = None
 
     @classmethod
-    def unpack(cls, data: bytes) -> Self:
-        """Read `pack`'s bytes.
+    def unpack(cls, data: bytes, parts: Mapping[bytes, bytes] = _NO_PARTS) -> Self:
+        """Read `pack`'s bytes, and the parts as they were last written.
 
         Raises:
-            ValueError: another version, or damaged.
+            ValueError: another version, a part is missing, or damaged.
         """
         reader = Reader(data, VERSION, "trades state")
         st = cls(reader.text())
         read_sequence(st, reader)
-        life = st.life
-        st.offset, st.last_exit, life.wins = reader.fields(_HEAD)
-        strategies, assets, hours = reader.fields(_SIZES)
-        for total in _whole(life):
-            total.total, total.rest = reader.fields(_TOTAL)
-        for _ in range(strategies):
-            strategy = life.strategies[reader.text()] = StrategySums()
-            (strategy.count,) = reader.fields(_COUNT)
-            for total in _of_strategy(strategy):
-                total.total, total.rest = reader.fields(_TOTAL)
-        for _ in range(assets):
-            asset = life.assets[reader.text()] = AssetSums()
-            (asset.count,) = reader.fields(_COUNT)
-            for total in (asset.gross, asset.net):
-                total.total, total.rest = reader.fields(_TOTAL)
-        for _ in range(hours):
-            net = life.hour(reader.take(1)[0])
-            net.total, net.rest = reader.fields(_TOTAL)
+        st.offset, st.hour, st.late = reader.fields(_HEAD)
+        st.open = read_full(reader)
         st.alerts = read_alerts(reader)
+        st.watch = watching(st.alerts)
+        st.closed = Closed.read(reader, parts, st.hour)
         reader.end()
         return st
-
-
-def _whole(life: Ledger) -> tuple[Total, ...]:
-    return (
-        life.profits, life.losses, life.profit_squares, life.loss_squares, life.turnover, life.funding,
-    )  # fmt: skip
-
-
-def _of_strategy(sums: StrategySums) -> tuple[Total, ...]:
-    return (sums.gross, sums.net, sums.fees, sums.slippage)
 
 
 def create(trade: Trade) -> TradesState:
     return TradesState(trade.agent_id)
 
 
-def step(st: TradesState, trade: Trade, record: Record, partition: int, out: list[Output]) -> None:  # noqa: ARG001 -- the pipelines' common form
-    """Count an accepted trade. Order does not matter, so a late one is as good as any."""
-    st.last_exit = max(st.last_exit, trade.exit_ts)
-    st.life.add(trade)
+def step(st: TradesState, trade: Trade, record: Record, partition: int, out: list[Output]) -> None:
+    """Count an accepted trade. Findings are appended to `out`; a `Rejected` is raised before anything changed."""
+    ahead = trade.exit_ts - record.timestamp * 0.001
+    if ahead > FUTURE_SECS:
+        raise Rejected(Reason.FUTURE, f"exit_ts {trade.exit_ts} is {ahead:.0f} s ahead of its arrival")
+    hour = int(trade.exit_ts // HOUR_SECS)
+    if hour >= st.hour:
+        if hour > st.hour:
+            if st.hour >= 0:
+                st.closed.close(st.open, st.hour, hour)
+                st.open = Ledger()
+            st.hour = hour
+        st.open.add(trade)
+    else:
+        st.late += 1
+        ledger = Ledger()
+        ledger.add(trade)
+        st.closed.add_late(ledger, hour, st.hour)
+    check_trades(st, Cause("trades", partition, record.offset, trade.epoch, trade.seq, trade.ts), out)
 
 
-def ledger_of(st: TradesState, window: str, ts: float) -> Ledger:  # noqa: ARG001 -- the life has no end
-    """The sums over the trades that were closed in `window` ("24h", "7d", "30d", "all") up to `ts`; not to be changed."""
-    return st.life
+def ledger_of(st: TradesState, window: str, ts: float) -> Ledger:
+    """The sums over the trades that were closed in `window` ("24h", "7d", "30d", "all") up to `ts`.
+
+    24 h are the last 24 UTC hours, the others the last 7 and 30 UTC days, the open ones included.
+    """
+    closed = st.closed
+    now = int(ts // HOUR_SECS)
+    if window == "all":
+        ledger = closed.whole()
+    else:
+        ledger = Ledger()
+        for data in closed.within(window, now):
+            add_short(ledger, data, closed.strategies, closed.assets)
+    if _open_counts(st, window, now):
+        # what is new and may not find a place is not shown as if it had no history
+        shown = Ledger()
+        shown.merge(st.open)
+        if OTHER in closed.strategies:
+            for strategy in [name for name in shown.strategies if name not in closed.strategies]:
+                shown.fold_strategy(strategy)
+        if OTHER in closed.assets:
+            for asset in [name for name in shown.assets if name not in closed.assets]:
+                shown.fold_asset(asset)
+        ledger.merge(shown)
+    return ledger
 
 
 def figures(st: TradesState, window: str, ts: float) -> TradeFigures:
-    """Of the trades that were closed in `window` up to `ts`."""
-    ledger = ledger_of(st, window, ts)
-    net = Total()
-    for sums in ledger.strategies.values():
-        net.merge(sums.net)
-    return TradeFigures(ledger.count, ledger.wins, net.value, ledger.profits.value, ledger.losses.value)
+    """Of the same trades as `ledger_of`."""
+    tally = Tally()
+    now = int(ts // HOUR_SECS)
+    if window == "all":
+        tally.add_ledger(st.closed.whole())
+    else:
+        for data in st.closed.within(window, now):
+            tally.add_short(data)
+    if _open_counts(st, window, now):
+        tally.add_ledger(st.open)
+    net = Total(tally.profits.total, tally.profits.rest)
+    net.add(-tally.losses.total)
+    net.add(-tally.losses.rest)
+    return TradeFigures(tally.count, tally.wins, net.value, tally.profits.value, tally.losses.value)
+
+
+def _open_counts(st: TradesState, window: str, now: int) -> bool:
+    if window == "all":
+        return True
+    if window == "24h":
+        return now - HOURS < st.hour <= now
+    return now // 24 - (7 if window == "7d" else DAYS) < st.hour // 24 <= now // 24

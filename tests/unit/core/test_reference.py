@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core_records import Run, equity_event
+from core_records import Rec, Run, equity_event
 from fleawatch.core import anomaly, performance
 from fleawatch.core.attribution import attribution_of
 from fleawatch.core.ledger import gross_of
@@ -48,10 +48,9 @@ def test_series(series: dict[str, Any]) -> None:
 def test_trades() -> None:
     expected = REFERENCE["attribution"]["expected"]
     st = TradesState("momentum-1")
-    record: Any = None  # totals need nothing of it
     for fields in REFERENCE["attribution"]["trades"]:
         trade = Trade(v=1, agent_id="momentum-1", epoch=0, seq=0, ts=0.0, **fields)
-        step(st, trade, record, 0, [])
+        step(st, trade, Rec(0, 2**41, None, None), 0, [])
     made = attribution_of(st, "all", 1_767_400_000.0)
     assert made.totals.count == expected["total_trades"]
     assert made.totals.gross == pytest.approx(expected["gross"], rel=1e-12)
