@@ -7,7 +7,6 @@ import pytest
 
 from core_records import EPOCH, START, Rec, Run, equity_event, health_event, records, story
 from fleawatch.core.pipeline import equity_pipeline, health_pipeline, trades_pipeline
-from fleawatch.core.state import STATES
 
 RULE = "duplicate_agent"
 FIRED = (RULE, "CRITICAL", "firing")
@@ -155,7 +154,7 @@ def test_cuts_and_replays_count_a_strike_once(topic: str) -> None:
     for cut in range(1, len(log)):
         killed = Run(pipeline(1))
         killed.apply(log[:cut])
-        killed.states = {key: STATES[topic].unpack(value) for key, value in killed.packed().items()}
+        killed.restart()
         killed.apply(log[max(0, cut - 3) :])
         assert killed.packed() == whole.packed()
         assert of(killed) == [FIRED]
