@@ -135,6 +135,22 @@ class EquityState:
         return st
 
 
+class EquityStates:
+    """Makes and restores states whose bars are those of `plan`."""
+
+    in_parts: ClassVar[bool] = True
+
+    def __init__(self, plan: BarPlan) -> None:
+        self.plan = plan
+
+    def create(self, ev: Equity) -> EquityState:
+        return EquityState(ev, self.plan)
+
+    def unpack(self, data: bytes, parts: Mapping[bytes, bytes] = _NO_PARTS) -> EquityState:
+        """As `EquityState.unpack`."""
+        return EquityState.unpack(data, parts, self.plan)
+
+
 def _number(value: float | None) -> float:
     return _NONE if value is None else value
 

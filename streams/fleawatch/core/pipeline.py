@@ -13,7 +13,8 @@ import msgspec
 
 from fleawatch.core import duplicates, equity, health, trades
 from fleawatch.core.alerts import Alerting, Cause, lost_events
-from fleawatch.core.equity_state import EquityState
+from fleawatch.core.bars import PLAN, BarPlan
+from fleawatch.core.equity_state import EquityState, EquityStates
 from fleawatch.core.health_state import HealthState
 from fleawatch.core.outputs import Output, dead_letter
 from fleawatch.core.record import Record
@@ -254,16 +255,17 @@ def default_rules(agent_id: str) -> Rules:  # noqa: ARG001 -- they hold for ever
 
 
 def equity_pipeline(
-    partitions: int, rules_of: Callable[[str], Rules] = default_rules
+    partitions: int, rules_of: Callable[[str], Rules] = default_rules, plan: BarPlan = PLAN
 ) -> Pipeline[Equity, EquityState]:
+    states = EquityStates(plan)
     return Pipeline(
         topic="equity",
         partitions=partitions,
         decode=decode_equity,
-        create=EquityState,
+        create=states.create,
         first=equity.first,
         step=equity.step,
-        unpack=EquityState.unpack,
+        unpack=states.unpack,
         newest=lambda st: st.last.ts,
         rules_of=rules_of,
     )
