@@ -22,3 +22,8 @@ def alert_id(agent_id: str, rule: str, topic: str, epoch: int, seq: int) -> str:
 def anomaly_id(agent_id: str, detector: str, topic: str, epoch: int, seq: int) -> str:
     """The id of what `detector` found in the event (topic, epoch, seq); made like `alert_id`."""
     return _digest("anomaly", agent_id, detector, topic, epoch, seq)
+
+
+def summary_id(agent_id: str, rule: str, date: int) -> str:
+    """The id of a daily alert; `date` in days since the epoch, UTC. Made like `alert_id`."""
+    return _digest(agent_id, rule, date)

@@ -2,9 +2,11 @@
 
 from fleawatch.core.alerts import Cause
 from fleawatch.core.bars import NOTHING
+from fleawatch.core.day_rules import check_day, check_high, check_outflow, new_day
 from fleawatch.core.equity_rules import check_drift, check_money, check_return
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.outputs import Output
+from fleawatch.core.performance_rules import check_performance
 from fleawatch.core.record import Record
 from fleawatch.core.risk import begin, begins_anew, take_flow
 from fleawatch.core.rules import GAP_INTERVALS
@@ -50,13 +52,21 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
     # 1. bars
     bars = st.bars
     if ts >= bars.end:
+        hour = ts >= bars.coarse_end
         bars.roll(ts, last.ts, before)
+        if ts >= st.day.ends:
+            new_day(st, last, ev, _cause(ev, record, partition), out)
+        if hour:
+            check_performance(st, before, _cause(ev, record, partition), out)
 
     # 2. flows
     traded = equity  # what the equity would be without the flow
     if ev.net_deposits != last.net_deposits:
         flow = take_flow(st, ev)
         traded = equity - flow
+        if flow < 0:
+            check_outflow(st, ev, flow, _cause(ev, record, partition), out)
+        st.set_bounds()
         if begins_anew(st, ev, flow):
             begin(st, ev)
             before = 0.0
@@ -66,10 +76,12 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
 
     # 3. drawdown
     peak = st.peak
-    look = st.watch or equity <= 0
+    look = st.watch or equity <= st.floor
     if equity >= peak:
         st.peak = equity if equity > NOTHING else 0.0
         st.drawdown = 0.0
+        if equity >= st.next_high:
+            check_high(st, ev, _cause(ev, record, partition), out)
     elif peak > 0:
         st.drawdown = drawdown = (peak - equity) / peak
         if drawdown > st.max_drawdown:  # noqa: PLR1730 -- a call costs more than the comparison
@@ -78,6 +90,7 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
             look = True
     if look:
         check_money(st, ev, _cause(ev, record, partition), out)
+        check_day(st, ev, _cause(ev, record, partition), out)
 
     # 4. the usual interval: an estimate of the median that moves 5 % towards each new one (the median is where it is
     #    pushed up as often as down)

@@ -10,6 +10,8 @@ from typing import ClassVar, Self
 
 from fleawatch.core.alerts import RESOLVED, Firing, watching
 from fleawatch.core.bars import PLAN, BarPlan, Bars
+from fleawatch.core.day import LAYOUT as DAY_LAYOUT
+from fleawatch.core.day import Day
 from fleawatch.core.packing import Reader, pack_alerts, pack_sequence, pack_text, read_alerts, read_sequence
 from fleawatch.core.rules import DEFAULTS, Rules
 from fleawatch.core.sequence import Strikes
@@ -23,16 +25,19 @@ _RISK = struct.Struct("<ddddd")
 _COUNT = struct.Struct("<Q")
 _BASES = (None, "marked", "cash")
 _NONE = float("nan")
+_FAR = 1e300
 _NO_PARTS: Mapping[bytes, bytes] = MappingProxyType({})
 
 
 class EquityState:
-    """Mutable in place. `least_drawdown`, `rules`, `home`, `closes`, `second_end` and `received` come from the worker."""
+    """Mutable in place. Not stored: `least_drawdown`, `floor` and `next_high`, which follow from the rest, and `rules`, `home`,
+    `closes`, `second_end` and `received`, which come from the worker.
+    """
 
     __slots__ = (
-        "agent_id", "alerts", "bars", "closes", "deposits", "drawdown", "epoch", "home", "interval", "last", "late",
-        "least_drawdown", "lost", "max_drawdown", "missing", "missing_at", "offset", "peak", "received", "returns", "rules",
-        "second_end", "seq", "strikes", "watch",
+        "agent_id", "alerts", "bars", "closes", "day", "deposits", "drawdown", "epoch", "floor", "home", "interval", "last",
+        "late", "least_drawdown", "lost", "max_drawdown", "missing", "missing_at", "next_high", "offset", "peak", "received",
+        "returns", "rules", "second_end", "seq", "strikes", "watch",
     )  # fmt: skip
 
     in_parts: ClassVar[bool] = True
@@ -54,6 +59,9 @@ class EquityState:
         self.max_drawdown = 0.0
         self.interval = 0.0  # running estimate of the median time between events, seconds
         self.bars = Bars(ev.ts, ev.equity, plan)
+        self.day = Day(ev.ts, self.bars.start)
+        self.floor = 0.0  # the equity at or below which the rules about money look
+        self.next_high = 0.0  # and at which a milestone is reached
         self.returns = ReturnWindow()
         self.alerts: dict[str, Firing] = {}
         self.watch = False
@@ -67,6 +75,17 @@ class EquityState:
         """Apply `rules` from the next event on."""
         self.rules = rules
         self.least_drawdown = rules.least_drawdown
+        self.set_bounds()
+
+    def set_bounds(self) -> None:
+        """Bring `floor` and `next_high` up to date: after a change of rules, flows, the day or the last high."""
+        rules, day, units = self.rules, self.day, self.bars.units
+        self.floor = 0.0
+        if rules.daily_loss.enabled and day.level > 0:
+            self.floor = max(0.0, day.level * units * (1 - rules.daily_loss.threshold))
+        self.next_high = _FAR
+        if rules.milestone.enabled and day.high > 0 and units > 0:
+            self.next_high = day.high * units * (1 + rules.equity_milestone)
 
     def drifting(self) -> bool:
         """Whether the alert strategy_drift is open or pending."""
@@ -86,6 +105,7 @@ class EquityState:
             ),
             pack_text(ev.currency or ""),
             _RISK.pack(_number(self.deposits), self.peak, self.drawdown, self.max_drawdown, self.interval),
+            self.day.pack(),
             self.bars.pack(),
             pack_alerts(self.alerts),
             _COUNT.pack(self.returns.count),
@@ -124,7 +144,9 @@ class EquityState:
         reader.at = after
         deposits, st.peak, st.drawdown, st.max_drawdown, st.interval = reader.fields(_RISK)
         st.deposits = _optional(deposits)
+        st.day.read(reader.fields(DAY_LAYOUT))
         st.bars.read(reader, parts)
+        st.set_bounds()
         st.alerts = read_alerts(reader)
         st.watch = watching(st.alerts)
         (count,) = reader.fields(_COUNT)

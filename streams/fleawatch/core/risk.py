@@ -56,3 +56,5 @@ def begin(st: "EquityState", ev: Equity) -> None:
     st.peak = ev.equity if ev.equity > NOTHING else 0.0
     st.drawdown = 0.0
     st.bars.restart(ev.ts, ev.equity)
+    st.day.restart(ev.ts, st.bars.start)
+    st.set_bounds()

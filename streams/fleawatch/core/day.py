@@ -1,0 +1,31 @@
+"""What an agent's UTC day and its highs are measured from, in levels of the flow-adjusted index (`bars.py`)."""
+
+import struct
+
+DAY_SECS = 86_400
+LAYOUT = struct.Struct("<ddd")
+
+
+class Day:
+    """`level`: where the day began; `high`: the last new high that was told; `ends`: when the day is over."""
+
+    __slots__ = ("ends", "high", "level")
+
+    def __init__(self, ts: float, level: float) -> None:
+        self.restart(ts, level)
+
+    def restart(self, ts: float, level: float) -> None:
+        """A new index begins at `level`."""
+        self.high = level
+        self.begin(ts, level)
+
+    def begin(self, ts: float, level: float) -> None:
+        """The day of `ts` begins, at the last level of the day before."""
+        self.ends = (ts // DAY_SECS + 1) * DAY_SECS
+        self.level = level
+
+    def pack(self) -> bytes:
+        return LAYOUT.pack(self.ends, self.level, self.high)
+
+    def read(self, fields: tuple[float, ...]) -> None:
+        self.ends, self.level, self.high = fields

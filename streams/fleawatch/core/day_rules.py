@@ -1,0 +1,87 @@
+"""What is told of an agent's day: money that left, a loss over the day's limit, a new high, and how the day went.
+
+`EquityState.set_bounds` says which equity is to be looked at, so that an event between them costs two comparisons.
+"""
+
+from fleawatch.core.alerts import FIRING, RESOLVED, Cause, Words, level, occurrence, resolve, tell
+from fleawatch.core.bars import NOTHING
+from fleawatch.core.equity_state import EquityState
+from fleawatch.core.outputs import Output, alert_output
+from fleawatch_schemas.ids import summary_id
+from fleawatch_schemas.wire import Alert, Equity
+
+
+def check_outflow(st: EquityState, ev: Equity, flow: float, cause: Cause, out: list[Output]) -> None:
+    """Money was withdrawn: more than the limit, of what was there?"""
+    before = ev.equity - flow
+    rule = st.rules.outflow
+    if before <= NOTHING or -flow <= rule.threshold * before:
+        return
+    share = -flow / before
+    if occurrence(st, rule, cause, share, rule.severity):
+        currency = ev.currency or "USD"
+        title = f"{-flow:,.2f} {currency} left the account, {share:.1%} of its equity"
+        body = f"Nobody had announced it. Equity {before:,.2f} before, {ev.equity:,.2f} {currency} now."
+        out.append(tell(st, rule, cause, Words(title, body, 100 * share, 100 * rule.threshold)))
+
+
+def check_day(st: EquityState, ev: Equity, cause: Cause, out: list[Output]) -> None:
+    """The loss since the UTC day began, without flows; off until a limit is set."""
+    rule = st.rules.daily_loss
+    start = st.day.level
+    loss = 1 - st.bars.level(ev.equity) / start if start > 0 else 0.0
+    over = loss > rule.threshold
+    move = level(st, rule, cause, loss, holds=over, clear=loss < rule.threshold * rule.resolve_ratio)
+    if move == FIRING:
+        title = f"lost {loss:.1%} since the UTC day began, the limit is {rule.threshold:.1%}"
+        body = f"Equity {ev.equity:,.2f} {ev.currency or 'USD'}, deposits and withdrawals not counted."
+        out.append(tell(st, rule, cause, Words(title, body, 100 * loss, 100 * rule.threshold)))
+    elif move == RESOLVED:
+        out.append(resolve(st, rule, cause))
+
+
+def check_high(st: EquityState, ev: Equity, cause: Cause, out: list[Output]) -> None:
+    """A new high by the milestone's share above the last one that was told."""
+    rule = st.rules.milestone
+    now, last = st.bars.level(ev.equity), st.day.high
+    st.day.high = now
+    st.set_bounds()
+    if occurrence(st, rule, cause, now, rule.severity):
+        gain = now / last - 1
+        title = f"new high, {gain:.1%} above the last one"
+        body = f"Equity {ev.equity:,.2f} {ev.currency or 'USD'}."
+        out.append(tell(st, rule, cause, Words(title, body, 100 * gain, 100 * st.rules.equity_milestone)))
+
+
+def new_day(st: EquityState, last: Equity, ev: Equity, cause: Cause, out: list[Output]) -> None:
+    """`ev` is the first event of a UTC day, `last` the one before it: tell how its day went, then begin the new one."""
+    close = st.bars.level(last.equity)
+    day, rule = st.day, st.rules.daily_summary
+    if rule.enabled and day.level > 0:
+        change = close / day.level - 1
+        currency = last.currency or "USD"
+        date = int(day.ends // 86_400) - 1
+        out.append(
+            alert_output(
+                Alert(
+                    alert_id=summary_id(st.agent_id, rule.name, date),
+                    agent_id=st.agent_id,
+                    rule=rule.name,
+                    severity=rule.severity,
+                    status="firing",
+                    title=f"{st.agent_id}: {change:+.2%} on the day, equity {last.equity:,.2f} {currency}",
+                    body=(
+                        f"Deposits and withdrawals not counted. Drawdown {st.drawdown:.1%}, worst so far {st.max_drawdown:.1%};"
+                        f" {last.open_positions} open positions."
+                    ),
+                    value=100 * change,
+                    unit="%",
+                    started_ts=day.ends - 86_400,
+                    ts=cause.ts,
+                    runbook=rule.runbook,
+                    source=cause.source(),
+                )
+            )
+        )
+    day.begin(ev.ts, close)
+    st.set_bounds()
