@@ -16,6 +16,7 @@ from fleawatch.agents.exposition import Exposition
 from fleawatch.agents.inputs import add_input
 from fleawatch.agents.liveness import Liveness
 from fleawatch.agents.publish import STEPS, Publisher
+from fleawatch.agents.publish_attribution import AttributionPublisher
 from fleawatch.agents.refusals import Refusals
 from fleawatch.agents.registration import Registration
 from fleawatch.agents.registry import RegistryFeed
@@ -49,6 +50,7 @@ class Monitor(BatchApp):
         self._endpoint: web.AppRunner | None = None
         self._topics_checked = False
         publisher = Publisher(self, settings, time.time)
+        attributions = AttributionPublisher(self, settings, time.time)
         agents = Registry(base_rules(settings.liveness_floor_secs))
         registration = Registration(self, settings, agents, time.time)
         keeper = RuleKeeper(
@@ -62,7 +64,7 @@ class Monitor(BatchApp):
                 self,
                 settings,
                 self.telemetry,
-                publisher,
+                (publisher, attributions) if topic == "trades" else (publisher,),
                 refusals,
                 topic=topic,
                 pipeline=pipeline,
@@ -102,6 +104,7 @@ class Monitor(BatchApp):
 
         async def publish() -> None:
             publisher.publish(equity, trades)
+            attributions.publish(trades)
 
         async def check_liveness() -> None:
             liveness.check()

@@ -1,12 +1,13 @@
 """One agent per input topic: a batch in, its outputs out, in one step without awaiting."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from faust.types import TP
 
 from fleawatch.agents.publish import Publisher
+from fleawatch.agents.publish_attribution import AttributionPublisher
 from fleawatch.agents.refusals import Refusals
 from fleawatch.agents.telemetry import count
 from fleawatch.core.outputs import Output
@@ -23,7 +24,7 @@ def add_input(
     app: BatchApp,
     settings: Settings,
     telemetry: Telemetry,
-    publisher: Publisher,
+    publishers: Sequence[Publisher | AttributionPublisher],
     refusals: Refusals,
     *,
     topic: str,
@@ -45,7 +46,8 @@ def add_input(
             took = time.perf_counter() - began
             table.dirty(tp.partition).update(touched)
             app.applied(tp, records, address(settings, tp, applied.outputs))
-            publisher.changed(tp.partition, touched)
+            for publisher in publishers:
+                publisher.changed(tp.partition, touched)
             if topic == "equity" and applied.rejected:
                 refusals.note(tp.partition, applied.outputs)
             count(telemetry, topic, applied, took)
