@@ -112,13 +112,13 @@ def next_look(st: HealthState, side: Side, now: float, since: float, floor: floa
         look = min(look, max(st.received, since) + _grace(st, floor))
     else:
         look = min(look, _open_look(firing, now))
-    if side.since is None:
-        return look
     rule = rules.agent_unmonitored
+    if not rule.enabled:
+        return look
     firing = st.alerts.get(rule.name)
-    if rule.enabled and firing is not None and firing.phase != RESOLVED:
-        return now
-    if rule.enabled and _judged(st):
+    if firing is not None and firing.phase != RESOLVED:
+        return now  # an equity event ends it, and does not say so here
+    if side.since is not None and _judged(st):
         look = min(look, max(_equity_due(st, side, side.since, floor), now))
     return look
 

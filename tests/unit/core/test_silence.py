@@ -172,9 +172,7 @@ def test_an_open_alert_outlives_a_restart_of_the_worker_and_is_resolved_by_equit
     agent = Watched()
     agent.snapshot(0)
     agent.live(0, 200)
-    agent.health.states = {
-        key: type(state).unpack(state.pack()) for key, state in agent.health.states.items()
-    }
+    agent.health.restart()
     agent.equity.states = {}  # what it knows of receipt is not stored
     agent.since = START + 200
     agent.seq["equity"] = 5
