@@ -111,7 +111,7 @@ def _bounds(rule: Rule) -> tuple[float, float]:
 
 def _number(path: str, value: Value, unit: str, least: float, most: float) -> Iterator[Problem]:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        yield Problem(path, value, f"a number{f' in {unit}' if unit else ''}")
+        yield Problem(path, value, f"a number{f' in {unit}' if _spaced(unit) else ''}")
     elif value < 0:
         yield Problem(path, value, f"no sign: write {-value:g}{_spaced(unit)}")
     elif not least <= value <= most:
@@ -120,7 +120,7 @@ def _number(path: str, value: Value, unit: str, least: float, most: float) -> It
 
 
 def _spaced(unit: str) -> str:
-    return f" {unit}" if unit else ""
+    return f" {unit}" if unit and unit != "ratio" else ""
 
 
 def _together(layers: Sequence[Layer], own: Mapping[str, Value], base: Rules) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from fleawatch.errors import ConfigError
 
 _DEEPEST = 8
 _MOST_SHOWN = 20
+_PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 Place = tuple[str, ...]
 
 
@@ -62,7 +63,8 @@ class Document:
         return 1
 
     def _told(self, mistake: Mistake) -> str:
-        got = "" if mistake.value is None else f"got {mistake.value!r:.80}, "
+        shown = f"{mistake.value:g}" if isinstance(mistake.value, float) else f"{mistake.value!r:.80}"
+        got = "" if mistake.value is None else f"got {shown}, "
         return f"{self.path}:{self.line(mistake.place)}: {'.'.join(mistake.place)}: {got}expected {mistake.expected}"
 
 
@@ -99,6 +101,8 @@ def _value(
     line = node.start_mark.line + 1
     if len(place) > _DEEPEST:
         raise ConfigError(f"{path}:{line}: nested more than {_DEEPEST} deep")
+    if isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN:
+        raise ConfigError(f"{path}:{line}: no YAML of ours: the tag {node.tag!r:.80}")
     if isinstance(node, yaml.SequenceNode):
         return [_value(loader, item, (*place, str(at)), lines, path) for at, item in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):

@@ -166,7 +166,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         {"clock_skew": {"resolve_at": 6}}, "clock_skew.resolve_at", "at most the threshold, 5 s (default)",
     ),
     "resolve below the threshold of what is low when bad": (
-        {"sharpe_low": {"resolve_at": 0.3}}, "sharpe_low.resolve_at", "at least the threshold, 0.5 ratio (default)",
+        {"sharpe_low": {"resolve_at": 0.3}}, "sharpe_low.resolve_at", "at least the threshold, 0.5 (default)",
     ),
     "kill below pause": (
         {"drawdown_exceeded": {"parameters": {"kill_drawdown": 10}}},
