@@ -78,7 +78,6 @@ class Agent(NamedTuple):
                 yield Sample("z_score", score.z)
             yield Sample("last_event_timestamp_seconds", equity.last.ts, ("equity",))
         if trades is not None:
-            yield Sample("last_event_timestamp_seconds", trades.last_exit, ("trades",))
             yield from _attribution(trades, window, ts)
         if health is not None:
             yield from _health(health)

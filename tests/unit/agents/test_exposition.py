@@ -64,10 +64,10 @@ class Worker:
     def fall(self, agent_id: str, *equity: float) -> None:
         self.equity.feed(*(equity_event(n, value, agent_id=agent_id) for n, value in enumerate(equity)))
 
-    def trade(self, agent_id: str, seq: int, strategy: str, gain: float) -> None:
+    def trade(self, agent_id: str, seq: int, asset: str, gain: float) -> None:
         event = {
             "v": 1, "agent_id": agent_id, "epoch": EPOCH, "seq": seq, "ts": START + seq, "trade_id": f"t{seq}",
-            "strategy": strategy, "asset": 'A"\\\n', "side": "buy", "size": 1.0, "entry_price": 100.0,
+            "strategy": 'A"\\\n', "asset": asset, "side": "buy", "size": 1.0, "entry_price": 100.0,
             "exit_price": 100.0 + gain, "entry_ts": START, "exit_ts": START + seq, "fees": 1.0,
         }  # fmt: skip
         self.trades.feed(event)
@@ -104,11 +104,11 @@ async def test_attribution_is_capped_and_labels_are_escaped() -> None:
     for n in range(MOST_LABELS + 3):
         worker.trade("a", n, f"s{n:02}", gain=10.0 * n + 1)
     found = await worker.scrape()
-    shown = found["mine_pnl_by_strategy"]
+    shown = found["mine_pnl_by_asset"]
     assert set(shown) == {("a", f"s{n:02}") for n in range(3, MOST_LABELS + 3)} | {("a", "other")}
     assert shown["a", "other"] == pytest.approx(0 + 10 + 20)
     assert sum(shown.values()) == pytest.approx(found["mine_trade_pnl"]["a",])
-    assert set(found["mine_pnl_by_asset"]) == {("a", 'A"\\\n')}
+    assert set(found["mine_pnl_by_strategy"]) == {("a", 'A"\\\n')}
     assert set(found["mine_pnl_by_hour"]) == {("a", "0")}
 
 
