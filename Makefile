@@ -37,6 +37,7 @@ types: install ## Strict mypy, tests included
 generate: install ## Write the generated files anew: JSON Schemas, AsyncAPI, the tables of settings and metrics
 	$(BIN)/python -m fleawatch_schemas.generate
 	$(BIN)/python docs/settings_table.py README.md
+	$(BIN)/python docs/rules_table.py docs/rules.md
 	$(BIN)/python docs/metrics_table.py docs/metrics.md
 
 manifests: install ## Check the Dockerfile, the Compose file and k8s/, and run the image's build steps
