@@ -17,6 +17,7 @@ from fleawatch.agents.inputs import add_input
 from fleawatch.agents.liveness import Liveness
 from fleawatch.agents.publish import STEPS, Publisher
 from fleawatch.agents.publish_attribution import AttributionPublisher
+from fleawatch.agents.reconcile import Reconciler
 from fleawatch.agents.refusals import Refusals
 from fleawatch.agents.registration import Registration
 from fleawatch.agents.registry import RegistryFeed
@@ -31,6 +32,7 @@ from fleawatch.topics import ensure_topics
 
 LIVENESS_INTERVAL_SECS = 1.0
 REGISTRY_INTERVAL_SECS = 1.0
+RECONCILE_INTERVAL_SECS = 5.0
 # What an event leaves behind is freed by its reference count: the collector finds next to nothing.
 GC_THRESHOLDS = (50_000, 20, 100)
 
@@ -51,6 +53,7 @@ class Monitor(BatchApp):
         self._topics_checked = False
         publisher = Publisher(self, settings, time.time)
         attributions = AttributionPublisher(self, settings, time.time)
+        reconciler = Reconciler(self, settings, self.telemetry)
         agents = Registry(base_rules(settings.liveness_floor_secs))
         registration = Registration(self, settings, agents, time.time)
         keeper = RuleKeeper(
@@ -64,7 +67,7 @@ class Monitor(BatchApp):
                 self,
                 settings,
                 self.telemetry,
-                (publisher, attributions) if topic == "trades" else (publisher,),
+                (publisher, reconciler, *((attributions,) if topic == "trades" else ())),
                 refusals,
                 topic=topic,
                 pipeline=pipeline,
@@ -106,11 +109,15 @@ class Monitor(BatchApp):
             publisher.publish(equity, trades)
             attributions.publish(trades)
 
+        async def reconcile() -> None:
+            reconciler.check(equity, trades)
+
         async def check_liveness() -> None:
             liveness.check()
 
         self.timer(settings.metrics_interval_secs / STEPS, name="publish-metrics")(publish)
         self.timer(LIVENESS_INTERVAL_SECS, name="liveness")(check_liveness)
+        self.timer(RECONCILE_INTERVAL_SECS, name="reconcile")(reconcile)
 
     async def ensure_topics(self) -> None:
         """Create what is missing; a topic that is not as it must be refuses the start."""

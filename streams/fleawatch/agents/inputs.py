@@ -2,12 +2,10 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from faust.types import TP
 
-from fleawatch.agents.publish import Publisher
-from fleawatch.agents.publish_attribution import AttributionPublisher
 from fleawatch.agents.refusals import Refusals
 from fleawatch.agents.telemetry import count
 from fleawatch.core.outputs import Output
@@ -20,11 +18,17 @@ from fleawatch.telemetry import Telemetry
 from fleawatch_schemas.topics import TOPICS
 
 
+class Follower(Protocol):
+    """Is told whose state has changed."""
+
+    def changed(self, partition: int, keys: Iterable[bytes]) -> None: ...
+
+
 def add_input(
     app: BatchApp,
     settings: Settings,
     telemetry: Telemetry,
-    publishers: Sequence[Publisher | AttributionPublisher],
+    followers: Sequence[Follower],
     refusals: Refusals,
     *,
     topic: str,
@@ -46,8 +50,8 @@ def add_input(
             took = time.perf_counter() - began
             table.dirty(tp.partition).update(touched)
             app.applied(tp, records, address(settings, tp, applied.outputs))
-            for publisher in publishers:
-                publisher.changed(tp.partition, touched)
+            for follower in followers:
+                follower.changed(tp.partition, touched)
             if topic == "equity" and applied.rejected:
                 refusals.note(tp.partition, applied.outputs)
             count(telemetry, topic, applied, took)

@@ -7,6 +7,7 @@ from fleawatch.core.alerts import FIRING, RESOLVED, Cause, Words, level, occurre
 from fleawatch.core.bars import NOTHING
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.outputs import Output, alert_output
+from fleawatch.core.unexplained import realised_in
 from fleawatch_schemas.ids import summary_id
 from fleawatch_schemas.wire import Alert, Equity
 
@@ -83,5 +84,5 @@ def new_day(st: EquityState, last: Equity, ev: Equity, cause: Cause, out: list[O
                 )
             )
         )
-    day.begin(ev.ts, close)
+    day.begin(ev.ts, close, realised_in(last))
     st.set_bounds()

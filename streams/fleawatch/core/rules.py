@@ -52,7 +52,9 @@ class Rules:
     wiped_out: Rule = Rule("wiped_out", "CRITICAL", "drawdown-exceeded", 0.0, "USD", settable=False)
     daily_loss: Rule = Rule("daily_loss", "CRITICAL", "drawdown-exceeded", 0.0, "%", enabled=False)
     outflow: Rule = Rule("outflow", "CRITICAL", "outflow", 0.01, "%", kind="occurrence")
-    unexplained_pnl: Rule = Rule("unexplained_pnl", "WARN", "data-quality", 0.01, "%")
+    unexplained_pnl: Rule = Rule(
+        "unexplained_pnl", "WARN", "data-quality", 0.01, "%", for_secs=60.0
+    )  # its trade may still be on its way
     # behaviour
     return_anomaly: Rule = Rule("return_anomaly", "WARN", "anomaly-detected", 3.0, "σ", kind="occurrence")
     strategy_drift: Rule = Rule("strategy_drift", "WARN", "anomaly-detected", 1.0, "ratio")
@@ -91,8 +93,9 @@ class Rules:
     # parameters: `PARAMETERS` says which rule each belongs to
     kill_drawdown: float = 0.25  # above it the action asked for is a kill rather than a pause
     large_loss: float = 0.02  # a return anomaly that loses this share of equity is CRITICAL
-    profile: Profile = "classic"
-    false_alarms_per_fleet_day: float = 2.0  # profile calibrated: divided by the live agents
+    profile: Profile = "calibrated"  # of return_anomaly and strategy_drift
+    false_alarms_per_fleet_day: float = 2.0  # profile calibrated: divided by `fleet_agents`
+    fleet_agents: float = 10.0  # live ones, about
     silent_intervals: float = 3.0  # agent_stopped waits for so many health intervals, and for its threshold
     stopping_grace_secs: float = 300.0  # and for so much more after "stopping"
     min_days: float = 30.0  # of data, before a ratio is judged

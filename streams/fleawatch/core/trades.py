@@ -179,6 +179,17 @@ def figures(st: TradesState, window: str, ts: float) -> TradeFigures:
     return TradeFigures(tally.count, tally.wins, net.value, tally.profits.value, tally.losses.value)
 
 
+def net_of_day(st: TradesState, day: int) -> float:
+    """Net PnL of the trades that were closed in `day` (since 1970, UTC), which is the newest one or the one before."""
+    tally = Tally()
+    for hour, data in st.closed.hours.items():
+        if hour // 24 == day:
+            tally.add_short(data)
+    if st.hour // 24 == day:
+        tally.add_ledger(st.open)
+    return tally.profits.value - tally.losses.value
+
+
 def _open_counts(st: TradesState, window: str, now: int) -> bool:
     if window == "all":
         return True
