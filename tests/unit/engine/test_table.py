@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from faust.types import TP
 
 from engine_app.counting import Tally, make_app
+from engine_app.memory_log import MemoryLog
 from fleawatch.engine.restore import read_changelog
 from fleawatch.engine.table import ENVELOPE, Restored, WriteBehindTable, open_envelope, seal
 from fleawatch.errors import StateUnreadable
@@ -115,44 +116,13 @@ def test_an_envelope_of_another_version_or_cut_short_is_refused(value: bytes) ->
     assert error.value.hint
 
 
-class Log:
-    """The few methods of a consumer that recovery uses, over records in memory; `removed` leads, as after retention."""
-
-    def __init__(self, values: list[tuple[bytes, bytes | None]], removed: int = 0) -> None:
-        self._records = [
-            ConsumerRecord(CHANGELOG, 0, removed + at, 0, 0, key, value, None, 0, 0, ())
-            for at, (key, value) in enumerate(values)
-        ]
-        self._position, self._end = removed, removed + len(values)
-
-    def assign(self, tps: list[TopicPartition]) -> None: ...
-
-    async def seek_to_beginning(self, *tps: TopicPartition) -> None: ...
-
-    async def end_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
-        return dict.fromkeys(tps, self._end)
-
-    async def position(self, _: TopicPartition) -> int:
-        return self._position
-
-    async def getmany(
-        self,
-        tp: TopicPartition,
-        *,
-        timeout_ms: int,
-    ) -> dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
-        batch, self._records = self._records[:3], self._records[3:]
-        self._position = batch[-1].offset + 1
-        return {tp: batch}
-
-
-async def restored(log: Log, *, wanted: bool = True) -> dict[int, Restored] | None:
+async def restored(log: MemoryLog, *, wanted: bool = True) -> dict[int, Restored] | None:
     return await read_changelog(cast("AIOKafkaConsumer", log), CHANGELOG, {0}, Tally, lambda: wanted)
 
 
 async def test_the_highest_generation_and_offset_win_whatever_the_order() -> None:
     """Breaks when the last record wins: a zombie's can come after the new owner's."""
-    log = Log(
+    log = MemoryLog(
         [
             (b"a", seal(5, Tally(1, 0, 10))),
             (b"a", seal(5, Tally(2, 0, 20))),
@@ -167,14 +137,14 @@ async def test_the_highest_generation_and_offset_win_whatever_the_order() -> Non
 
 async def test_a_partition_that_retention_emptied_is_restored_empty() -> None:
     """Breaks when recovery waits for a record: none will come."""
-    assert await restored(Log([], removed=1000)) == {0: Restored({}, 0)}
+    assert await restored(MemoryLog([], removed=1000)) == {0: Restored({}, 0)}
 
 
 async def test_recovery_ends_when_it_is_no_longer_wanted() -> None:
-    assert await restored(Log([(b"a", seal(1, Tally()))]), wanted=False) is None
+    assert await restored(MemoryLog([(b"a", seal(1, Tally()))]), wanted=False) is None
 
 
 @pytest.mark.parametrize("value", [b"\xff", seal(1, Tally()) + b"more"])
 async def test_a_damaged_value_is_named(value: bytes) -> None:
     with pytest.raises(StateUnreadable, match=r"unit-tally-changelog\[0\]"):
-        await restored(Log([(b"a", value)]))
+        await restored(MemoryLog([(b"a", value)]))

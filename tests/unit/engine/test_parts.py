@@ -1,0 +1,91 @@
+"""Groups of records that must be in one batch, and what recovery takes of a state's parts."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleawatch.engine.parts import StoredParts, part_key, split_key, together
+from fleawatch.engine.produce import batches
+
+LIMIT = 400
+
+
+class Batches:
+    """What `batches` uses of a producer."""
+
+    def create_batch(self) -> BatchBuilder:
+        return BatchBuilder(LIMIT, 0)
+
+
+def filled(groups: Sequence[Sequence[tuple[bytes, bytes]]]) -> list[list[tuple[bytes, bytes]]]:
+    rows = ([(key, value, ()) for key, value in group] for group in groups)
+    made = batches(cast("AIOKafkaProducer", Batches()), rows)
+    return [
+        [
+            (bytes(record.key or b""), bytes(record.value or b""))
+            for record in DefaultRecordBatch(bytes(batch._build()))
+        ]
+        for batch in made
+    ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 90), min_size=1, max_size=4), max_size=30))
+def test_a_group_is_in_one_batch_and_the_order_stays(sizes: list[list[int]]) -> None:
+    """Breaks when a group of which the batch had room for a part is torn."""
+    groups = [
+        [(b"%d|%d" % (at, i), bytes(size)) for i, size in enumerate(group)] for at, group in enumerate(sizes)
+    ]
+    made = filled(groups)
+    assert [record for batch in made for record in batch] == [record for group in groups for record in group]
+    for group in groups:
+        if sum(30 + len(value) for _, value in group) < LIMIT - 70:
+            assert sum(group[0] in batch for batch in made) == 1
+            assert all(group[0] not in batch or set(group) <= set(batch) for batch in made)
+    assert all(made)
+
+
+def test_a_group_that_is_larger_than_a_batch_is_written_all_the_same() -> None:
+    groups = [
+        [(b"a", bytes(10))],
+        [(b"b|1", bytes(300)), (b"b|2", bytes(300)), (b"b", bytes(900))],
+        [(b"c", b"")],
+    ]
+    assert [record for batch in filled(groups) for record in batch] == [
+        each for group in groups for each in group
+    ]
+
+
+def test_parts_go_with_their_head() -> None:
+    keys = [b"a", b"b|24h|1", b"b|30d|0", b"b", b"c"]
+    assert [[key for key, _, _ in group] for group in together((key, b"") for key in keys)] == [
+        [b"a"],
+        [b"b|24h|1", b"b|30d|0", b"b"],
+        [b"c"],
+    ]
+    assert split_key(part_key(b"b", b"24h|1")) == (b"b", b"24h|1")
+    assert split_key(b"b") == (b"b", b"")
+
+
+@pytest.mark.parametrize("heads", [(0, 0, 0, 0, 0, 0), (10, 10, 20, 20, 30, 40)])
+def test_a_part_is_never_newer_than_its_head(heads: tuple[int, ...]) -> None:
+    """Breaks when the newest version is taken, or an older one forgotten before the head has reached the next."""
+    parts = StoredParts()
+    versions = [
+        ((1, 10), b"first"),
+        ((1, 20), b"second"),
+        ((1, 50), b"a zombie's"),
+        ((2, 30), b"third"),
+        ((2, 60), b"last"),
+    ]
+    for (rank, body), head in zip(versions, heads, strict=False):
+        parts.add(b"a", b"1", rank, body, (rank[0], head))
+    assert parts.of(b"a", (2, 30 if heads[-1] else 15)) == {b"1": b"third" if heads[-1] else b"first"}
+    assert parts.of(b"a", (2, 60)) == {b"1": b"last"}
+    assert parts.of(b"b", (2, 60)) == {}
