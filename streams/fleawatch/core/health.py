@@ -66,10 +66,14 @@ def _take_checks(st: HealthState, ev: Health, received: float) -> None:
 
 def _kept(checks: dict[str, Check]) -> dict[str, bool]:
     """By name in order, as many as are kept: of too many the failing ones first."""
-    kept = {
-        name.encode()[:LONGEST_CHECK].decode("utf-8", "ignore"): result.ok for name, result in checks.items()
-    }
+    kept = {_cut(name): result.ok for name, result in checks.items()}
     names = sorted(kept)
     if len(names) > CHECKS:
         names = sorted(sorted(names, key=kept.__getitem__)[:CHECKS])
     return {name: kept[name] for name in names}
+
+
+def _cut(name: str) -> str:
+    if 4 * len(name) <= LONGEST_CHECK:
+        return name
+    return name.encode()[:LONGEST_CHECK].decode("utf-8", "ignore")

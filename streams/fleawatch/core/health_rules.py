@@ -51,6 +51,8 @@ def check_clock(st: HealthState, estimate: float, cause: Cause, out: list[Output
 def _check_reachable(st: HealthState, ev: Health, cause: Cause, out: list[Output]) -> None:
     rule = st.rules.agent_unreachable
     failed = st.unreachable
+    if failed == 0 and not _live(st, rule):
+        return
     move = level(st, rule, cause, failed, holds=failed >= rule.threshold, clear=failed == 0)
     if move == FIRING:
         title = f"unreachable: {failed} polls failed in a row"
@@ -65,6 +67,8 @@ def _check_checks(st: HealthState, ev: Health, cause: Cause, out: list[Output]) 
     rule = st.rules.health_degraded
     bad = [name for name, ok in st.checks.items() if not ok and name != REACHABLE]
     degraded = bool(bad) or (ev.status == "degraded" and st.unreachable == 0)
+    if not degraded and not _live(st, rule):
+        return
     move = level(st, rule, cause, len(bad), holds=degraded, clear=not degraded)
     if move == FIRING:
         names = ", ".join(bad[:_LISTED]) + (", …" if len(bad) > _LISTED else "")
@@ -77,19 +81,20 @@ def _check_checks(st: HealthState, ev: Health, cause: Cause, out: list[Output]) 
 def _check_latency(st: HealthState, cause: Cause, out: list[Output]) -> None:
     """One alert an agent, about the endpoint that is furthest above its limit: `threshold`, or less where less is usual."""
     rule = st.rules.api_latency
-    fresh = [
-        (name, endpoint, _latency_limit(st, endpoint))
-        for name, endpoint in st.endpoints.items()
-        if cause.ts - endpoint.seen <= FRESH_SECS
-    ]
-    if not _live(st, rule) and not any(endpoint.p95_above(limit) for _, endpoint, limit in fresh):
-        return  # nearly always
+    now = cause.ts
+    if not _live(st, rule):
+        for endpoint in st.endpoints.values():
+            if endpoint.seen == now and endpoint.p95_above(_latency_limit(st, endpoint)):
+                break
+        else:
+            return  # nearly always
     worst, name, p95, limit, usual = 0.0, "", 0.0, rule.threshold, None
-    for candidate, endpoint, its_limit in fresh:
+    for candidate, endpoint in st.endpoints.items():
         its_p95 = endpoint.quantile(95)
-        if its_p95 is not None and its_p95 / its_limit > worst:
+        its_limit = _latency_limit(st, endpoint)
+        if now - endpoint.seen <= FRESH_SECS and its_p95 is not None and its_p95 / its_limit > worst:
             worst, name, p95, limit, usual = (
-                its_p95 / its_limit, candidate, its_p95, its_limit, endpoint.baseline(),
+                its_p95 / its_limit, candidate, its_p95, its_limit, endpoint.baseline,
             )  # fmt: skip
     move = level(st, rule, cause, p95, holds=worst > 1, clear=worst < rule.resolve_ratio)
     if move == FIRING:
@@ -103,7 +108,7 @@ def _check_latency(st: HealthState, cause: Cause, out: list[Output]) -> None:
 
 def _latency_limit(st: HealthState, endpoint: Endpoint) -> float:
     limit = max(st.rules.api_latency.threshold, 1e-9)
-    usual = endpoint.baseline()
+    usual = endpoint.baseline
     return limit if usual is None else min(limit, max(st.rules.latency_spike * usual, SPIKE_FLOOR_MS))
 
 

@@ -10,7 +10,7 @@ A quantile is the nearest rank: the smallest sample that at least that share is 
 """
 
 import struct
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
 from fleawatch.core.packing import Reader, pack_text
@@ -61,7 +61,7 @@ class Figures(NamedTuple):
 class Endpoint:
     """The samples of one endpoint; `seen` is the event time of the last one."""
 
-    __slots__ = ("count", "latest", "recent", "seen", "usual")
+    __slots__ = ("baseline", "count", "latest", "recent", "seen", "usual")
 
     def __init__(self) -> None:
         self.count = 0
@@ -69,6 +69,7 @@ class Endpoint:
         self.latest = 0.0
         self.recent = bytearray()  # a ring of buckets
         self.usual = bytearray()  # a ring of the p95 of full windows
+        self.baseline: float | None = None  # their median, the usual p95
 
     def push(self, ms: float, ts: float) -> None:
         bucket = bisect_left(_EDGES, ms)
@@ -86,6 +87,7 @@ class Endpoint:
                 self.usual.append(p95)
             else:
                 self.usual[(count // WINDOW - 1) % WINDOWS] = p95
+            self.baseline = self._baseline()
 
     def quantile(self, percent: int) -> float | None:
         size = len(self.recent)
@@ -99,10 +101,9 @@ class Endpoint:
         if size < LEAST_SAMPLES:
             return False
         allowed = size - 1 - _rank(95, size)
-        return len(self.recent.translate(None, _BUCKETS[: bisect_above(limit)])) > allowed
+        return len(self.recent.translate(None, _BUCKETS[: bisect_right(_VALUES, limit)])) > allowed
 
-    def baseline(self) -> float | None:
-        """The usual p95."""
+    def _baseline(self) -> float | None:
         size = len(self.usual)
         if size < LEAST_WINDOWS:
             return None
@@ -114,21 +115,9 @@ class Endpoint:
             self.quantile(50),
             self.quantile(95),
             self.quantile(99),
-            self.baseline(),
+            self.baseline,
             len(self.recent),
         )
-
-
-def bisect_above(limit: float) -> int:
-    """The first bucket whose samples are taken for more than `limit`; 256: there is none."""
-    low, high = 0, 256
-    while low < high:
-        middle = (low + high) // 2
-        if _VALUES[middle] > limit:
-            high = middle
-        else:
-            low = middle + 1
-    return low
 
 
 def take(endpoints: dict[str, Endpoint], samples: dict[str, float], ts: float) -> None:
@@ -163,6 +152,7 @@ def read_endpoints(reader: Reader) -> dict[str, Endpoint]:
         endpoint.count, endpoint.seen, endpoint.latest = reader.fields(_ENDPOINT)
         endpoint.recent = bytearray(reader.take(min(endpoint.count, WINDOW)))
         endpoint.usual = bytearray(reader.take(min(endpoint.count // WINDOW, WINDOWS)))
+        endpoint.baseline = endpoint._baseline()
     return endpoints
 
 

@@ -30,6 +30,8 @@ from fleawatch_schemas.reasons import Reason
 UNDECLARED_SECS = 300.0
 """The equity interval of an agent that declares none and is in no registry, unless it was seen to be longer: one that sends
 equity with its trades only must not be called unmonitored between two of them."""
+APPLIED_SECS = 10.0
+"""From append to state, at most: whoever is longer behind does not read at the end, and has another `since` afterwards."""
 EARLY_SECS = 0.001
 """A look so much before its time finds nothing and is repeated; one that rounding made late would miss its second."""
 
@@ -99,12 +101,13 @@ def unmonitored(st: HealthState, side: Side, now: float, floor: float) -> tuple[
 def next_look(st: HealthState, side: Side, now: float, since: float, floor: float) -> float:
     """The earliest time at which a tick could have an outcome, provided that `since` stays or grows.
 
-    An event gives at least `floor` of grace from its arrival, whatever it changes; a look each half of that finds it in
-    time.
+    An event gives at least `floor` of grace from its append time, whatever it changes. So a look at least that often, less
+    the time from append to state, finds every change in time.
     """
     rules = st.rules
     rule = rules.agent_stopped
-    look = now + min(_floor(st, floor), floor) / 2
+    shortest = min(_floor(st, floor), floor)
+    look = now + max(shortest / 2, shortest - APPLIED_SECS)
     firing = st.alerts.get(rule.name)
     if not rule.enabled:
         pass

@@ -38,7 +38,7 @@ def test_quantiles_are_those_of_the_last_hundred_samples(name: str) -> None:
             assert value == pytest.approx(exact, rel=0.03)
         if count % 100 == 0:
             p95s.append(float(np.quantile(window, 0.95, method="inverted_cdf")))
-        usual = endpoint.baseline()
+        usual = endpoint.baseline
         assert (usual is None) == (len(p95s) < 6)
         if usual is not None:
             assert usual == pytest.approx(np.quantile(p95s[-30:], 0.5, method="inverted_cdf"), rel=0.03)
@@ -49,8 +49,8 @@ def test_the_baseline_forgets() -> None:
     for count in range(10_000):
         endpoint.push(10.0 if count < 4000 else 40.0, float(count))
         if count == 5499:  # 15 of 30 windows
-            assert endpoint.baseline() == pytest.approx(10, rel=0.03)
-    assert endpoint.baseline() == pytest.approx(40, rel=0.03)
+            assert endpoint.baseline == pytest.approx(10, rel=0.03)
+    assert endpoint.baseline == pytest.approx(40, rel=0.03)
 
 
 @pytest.mark.parametrize("size", [1, 19, 20, 21, 39, 40, 99, 100, 250])
