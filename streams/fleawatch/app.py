@@ -22,9 +22,11 @@ from fleawatch.agents.refusals import Refusals
 from fleawatch.agents.registration import Registration
 from fleawatch.agents.registry import RegistryFeed
 from fleawatch.agents.rule_keeper import RuleKeeper
+from fleawatch.core.bars import BarPlan
+from fleawatch.core.equity_state import EquityStates
 from fleawatch.core.pipeline import equity_pipeline, health_pipeline, trades_pipeline
 from fleawatch.core.registry import Registry, base_rules
-from fleawatch.core.state import EquityState, HealthState, TradesState
+from fleawatch.core.state import HealthState, TradesState
 from fleawatch.engine.app import BatchApp
 from fleawatch.settings import Settings
 from fleawatch.telemetry import Telemetry
@@ -74,7 +76,10 @@ class Monitor(BatchApp):
                 state_type=state_type,
             )
 
-        equity = table_of("equity", equity_pipeline(settings.partitions, keeper.rules_of), EquityState)
+        plan = BarPlan(settings.short_bar_secs, settings.long_bar_secs)
+        equity = table_of(
+            "equity", equity_pipeline(settings.partitions, keeper.rules_of, plan), EquityStates(plan)
+        )
         trades = table_of("trades", trades_pipeline(settings.partitions, keeper.rules_of), TradesState)
         health = table_of("health", health_pipeline(settings.partitions, keeper.rules_of), HealthState)
         self._exposition = Exposition(self, settings, self.telemetry, (equity, trades, health), time.time)

@@ -4,7 +4,15 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fleawatch.errors import ConfigError
@@ -46,7 +54,11 @@ class Settings(BaseSettings):
     liveness_floor_secs: Annotated[float, Field(ge=1)] = 90.0
     """the shortest silence that counts as a stopped agent, in seconds"""
     metrics_interval_secs: Annotated[float, Field(ge=0.1)] = 1.0
-    """how often an agent's metrics are published, in seconds"""
+    """how often an agent's metrics of 24 hours are published, in seconds; those of longer windows at every tenth"""
+    short_bar_secs: Annotated[int, Field(ge=60, le=3600)] = 300
+    """length of the bars behind the 24-hour window, in seconds; it divides the next. State made with others is refused"""
+    long_bar_secs: Annotated[int, Field(ge=900, le=86_400)] = 3600
+    """length of the bars behind the longer windows and the whole life, in seconds; it divides a day"""
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     """port of `/metrics`, `/livez` and `/readyz`; 0: none"""
     metrics_host: str = "127.0.0.1"
@@ -74,6 +86,15 @@ class Settings(BaseSettings):
     def topic(self, name: str) -> str:
         """The topic's name on the broker: prefix and short name."""
         return self.topic_prefix + name
+
+    @field_validator("long_bar_secs")
+    @classmethod
+    def _bars_divide_a_day(cls, secs: int, others: ValidationInfo) -> int:
+        if 86_400 % secs:
+            raise ValueError(f"{secs} does not divide a day of 86,400 s")
+        if secs % others.data.get("short_bar_secs", 1):
+            raise ValueError(f"{secs} is not a multiple of the short bars' length")
+        return secs
 
     @model_validator(mode="before")
     @classmethod

@@ -38,18 +38,6 @@ class BarPlan(NamedTuple):
     fine: int = 300
     coarse: int = 3600
 
-    def check(self) -> "BarPlan":
-        """Itself.
-
-        Raises:
-            ValueError: these are no lengths to divide a day by.
-        """
-        if self.fine < 1 or self.coarse % self.fine or DAY_SECS % self.coarse:
-            raise ValueError(
-                f"bars of {self.fine} and {self.coarse} s: the first must divide the second, and that a day"
-            )
-        return self
-
     @property
     def day(self) -> RingPlan:
         size = DAY_SECS // self.fine
