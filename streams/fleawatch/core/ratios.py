@@ -71,10 +71,12 @@ def figures(bars: Bars, window: Window, equity: float, life_drawdown: float) -> 
 def _ratios(moments: RunningMoments, periods: float, growth: float | None, drawdown: float) -> Figures:
     n = moments.n
     why: dict[str, str] = {}
-    sharpe = sortino = calmar = volatility = None
     if n < 2:
         why = dict.fromkeys(("sharpe", "sortino", "calmar", "volatility"), "too_few")
-        return Figures(n, periods, sharpe, sortino, drawdown, calmar, volatility, why)
+        return Figures(n, periods, None, None, drawdown, None, None, why)
+    sharpe: float | None = None
+    sortino: float | None = None
+    calmar: float | None = None
     volatility = sqrt(max(moments.m2, 0.0) / (n - 1))
     if volatility > NO_VARIANCE * abs(moments.mean):
         sharpe = moments.mean / volatility * sqrt(periods)
