@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fleawatch.core.overrides import (
     FIELDS,
@@ -27,7 +27,7 @@ class Problem(NamedTuple):
     """`path` is `rule`, or `rule.field`."""
 
     path: str
-    value: object
+    value: Any
     expected: str
 
 
