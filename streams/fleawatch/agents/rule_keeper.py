@@ -18,7 +18,7 @@ from fleawatch.engine.table import WriteBehindTable
 from fleawatch.settings import Settings
 from fleawatch.telemetry import Telemetry
 
-SLICE = 2000  # states between two looks at what else is to be done
+SLICE = 500  # states between two looks at what else is to be done
 
 
 class RuleKeeper:

@@ -52,7 +52,8 @@ class Registry:
         self._same: dict[Agent, Agent] = {}  # most agents have equal entries
         self._overrides: dict[str, RuleOverrides] = {}
         self._groups: list[RuleOverrides] = []  # the widest first
-        self._made: dict[tuple[Agent, str, tuple[int, ...]], Rules] = {}
+        self._patterns: list[str] = []  # of the groups that are patterns of ids
+        self._made: dict[tuple[Agent, str, tuple[str, ...]], Rules] = {}
         self._equal: dict[Rules, Rules] = {base: base}
 
     def entry(self, agent_id: str) -> Agent:
@@ -69,8 +70,9 @@ class Registry:
     def rules_of(self, agent_id: str) -> Rules:
         agent = self.entry(agent_id)
         own = self._overrides.get(f"agent|{agent_id}")
-        matching = tuple(index for index, one in enumerate(self._groups) if applies(one, agent_id, agent))
-        key = (agent, "" if own is None else agent_id, matching)
+        # which labels and named groups apply, the entry says
+        patterns = tuple([name for name in self._patterns if fnmatchcase(agent_id, name)])
+        key = (agent, "" if own is None else agent_id, patterns)
         rules = self._made.get(key)
         if rules is None:
             made = self.effective(agent_id).rules
@@ -116,6 +118,7 @@ class Registry:
         if key.startswith("group|"):
             groups = [one for one in self._overrides.values() if one.scope == "group"]
             self._groups = sorted(groups, key=precedence)
+            self._patterns = [one.name for one in groups if one.name and PATTERN & set(one.name)]
         self._made.clear()
 
 

@@ -12,7 +12,7 @@ from fleawatch.core.overrides import PARAMETERS, RULE_NAMES, outer
 from fleawatch.core.registry import Effective, Registry
 from fleawatch.core.rules import Rule
 from fleawatch.local.servers import find_servers
-from fleawatch.operator.rules_diff import Difference, concerned, differences
+from fleawatch.operator.rules_diff import Difference, concerned, differences, unmatched
 from fleawatch.operator.rules_file import read_rules
 from fleawatch.operator.samples import sample_of
 from fleawatch.operator.store import Store
@@ -87,6 +87,8 @@ async def _apply(
         click.echo(
             f"{told}: {len(changed)} scopes; other rules for {concerned(now, then)} of {len(now.agents())} agents"
         )
+        if nobody := unmatched(then, wanted):
+            click.echo(f"no registered agent matches (yet): {', '.join(nobody)}")
         if others and not prune:
             click.echo(f"not in the file and left as they are: {', '.join(others)}; --prune removes them")
 

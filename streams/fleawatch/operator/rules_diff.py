@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from fleawatch.core.overrides import Value
-from fleawatch.core.registry import Registry
+from fleawatch.core.registry import Registry, applies
 from fleawatch_schemas.rules import RuleOverrides
+
+FLEET = "_fleet"
 
 
 class Difference(NamedTuple):
@@ -35,6 +37,20 @@ def differences(old: Mapping[str, RuleOverrides], new: Mapping[str, RuleOverride
 def concerned(now: Registry, then: Registry) -> int:
     """How many registered agents get other rules."""
     return sum(now.rules_of(agent_id) != then.rules_of(agent_id) for agent_id in now.agents())
+
+
+def unmatched(registry: Registry, scopes: Mapping[str, RuleOverrides]) -> list[str]:
+    """Scopes of agents or groups that no registered agent is in: perhaps a name mistyped."""
+    agents = registry.agents()
+    return [
+        key
+        for key, one in scopes.items()
+        if (one.scope == "agent" and one.name not in agents and one.name != FLEET)
+        or (
+            one.scope == "group"
+            and not any(applies(one, agent_id, agent) for agent_id, agent in agents.items())
+        )
+    ]
 
 
 def _said(overrides: RuleOverrides | None) -> dict[str, Value]:

@@ -10,7 +10,7 @@ from fleawatch.core.registry import Registry, agent_of
 from fleawatch.errors import ConfigError
 from fleawatch.operator.agents_file import read_agents
 from fleawatch.operator.rules_command import rules
-from fleawatch.operator.rules_diff import Difference, concerned, differences
+from fleawatch.operator.rules_diff import Difference, concerned, differences, unmatched
 from fleawatch.operator.rules_file import read_rules
 from fleawatch_schemas.agents import AgentRecord
 
@@ -187,6 +187,13 @@ def test_how_many_agents_a_change_concerns(tmp_path: Path) -> None:
     ).items():
         then.put_overrides(key, overrides)
     assert concerned(now, then) == 2  # the crypto group loses its preset
+
+
+def test_scopes_that_no_agent_is_in_are_told(tmp_path: Path) -> None:
+    groups = "groups: {fx: {}, crytpo: {}, region=us: {}, 'btc-*': {}, 'eth-*': {}}"
+    text = f"fleet: {{}}\n{groups}\nagents: {{btc-trend-1: {{}}, b: {{}}, _fleet: {{}}}}"
+    found = unmatched(example_registry(), read_rules(written(tmp_path, text)))
+    assert found == ["group|crytpo", "group|region=us", "group|eth-*", "agent|b"]
 
 
 def test_the_tables_of_the_docs_are_what_the_program_uses() -> None:
