@@ -5,6 +5,7 @@
 
 import gc
 import time
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -13,7 +14,9 @@ from prometheus_client import CollectorRegistry
 from fleawatch.agents.changelogs import changelog
 from fleawatch.agents.endpoint import make_endpoint, serve
 from fleawatch.agents.exposition import Exposition
-from fleawatch.agents.inputs import add_input
+from fleawatch.agents.fleet import FleetAgent
+from fleawatch.agents.fleet_books import FleetTeller
+from fleawatch.agents.inputs import Follower, add_input
 from fleawatch.agents.liveness import Liveness
 from fleawatch.agents.publish import STEPS, Publisher
 from fleawatch.agents.publish_attribution import AttributionPublisher
@@ -24,6 +27,8 @@ from fleawatch.agents.registry import RegistryFeed
 from fleawatch.agents.rule_keeper import RuleKeeper
 from fleawatch.core.bars import BarPlan
 from fleawatch.core.equity_state import EquityStates
+from fleawatch.core.fleet import FleetStates
+from fleawatch.core.fleet_ledger import watched
 from fleawatch.core.pipeline import equity_pipeline, health_pipeline, trades_pipeline
 from fleawatch.core.registry import Registry, base_rules
 from fleawatch.core.state import HealthState, TradesState
@@ -35,6 +40,7 @@ from fleawatch.topics import ensure_topics
 LIVENESS_INTERVAL_SECS = 1.0
 REGISTRY_INTERVAL_SECS = 1.0
 RECONCILE_INTERVAL_SECS = 5.0
+FLEET_INTERVAL_SECS = 1.0
 # What an event leaves behind is freed by its reference count: the collector finds next to nothing.
 GC_THRESHOLDS = (50_000, 20, 100)
 
@@ -63,13 +69,19 @@ class Monitor(BatchApp):
         )
         self._registry_feed = RegistryFeed(bootstrap_servers, settings, agents, self.telemetry)
         refusals = Refusals()
+        fleet = FleetTeller(self, settings, agents, time.time)
+        followers: dict[str, Follower] = {
+            "equity": fleet.equity,
+            "trades": attributions,
+            "health": fleet.health,
+        }
 
         def table_of(topic: str, pipeline: Any, state_type: Any) -> Any:
             return add_input(
                 self,
                 settings,
                 self.telemetry,
-                (publisher, reconciler, *((attributions,) if topic == "trades" else ())),
+                (publisher, reconciler, followers[topic]),
                 refusals,
                 topic=topic,
                 pipeline=pipeline,
@@ -77,9 +89,9 @@ class Monitor(BatchApp):
             )
 
         plan = BarPlan(settings.short_bar_secs, settings.long_bar_secs)
-        equity = table_of(
-            "equity", equity_pipeline(settings.partitions, keeper.rules_of, plan), EquityStates(plan)
-        )
+        of_equity = equity_pipeline(settings.partitions, keeper.rules_of, plan)
+        of_equity.create = watched(of_equity.create)
+        equity = table_of("equity", of_equity, EquityStates(plan))
         trades = table_of("trades", trades_pipeline(settings.partitions, keeper.rules_of), TradesState)
         health = table_of("health", health_pipeline(settings.partitions, keeper.rules_of), HealthState)
         self._exposition = Exposition(self, settings, self.telemetry, (equity, trades, health), time.time)
@@ -95,11 +107,18 @@ class Monitor(BatchApp):
         )
 
         keeper.keep({"equity": equity, "trades": trades, "health": health})
+        equity.on_loaded = _in_turn(equity.on_loaded, fleet.equity.begin)
+        health.on_loaded = _in_turn(health.on_loaded, fleet.health.begin)
+        liveness.on_changed = fleet.health.changed
+        fleet_agent = FleetAgent(
+            self, settings, self.telemetry, agents, FleetStates(settings.partitions, plan)
+        )
 
         async def follow_registry() -> None:
             async def changed(agents: set[str] | None) -> None:
                 await keeper.changed(agents)
                 liveness.look_again()
+                fleet.registry_changed(agents)
 
             await self._registry_feed.follow(changed)
 
@@ -120,16 +139,21 @@ class Monitor(BatchApp):
         async def check_liveness() -> None:
             liveness.check()
 
+        async def tell_fleet() -> None:
+            fleet.tell(equity, health)
+            fleet_agent.publish()
+
         self.timer(settings.metrics_interval_secs / STEPS, name="publish-metrics")(publish)
         self.timer(LIVENESS_INTERVAL_SECS, name="liveness")(check_liveness)
         self.timer(RECONCILE_INTERVAL_SECS, name="reconcile")(reconcile)
+        self.timer(FLEET_INTERVAL_SECS, name="fleet")(tell_fleet)
 
     async def ensure_topics(self) -> None:
         """Create what is missing; a topic that is not as it must be refuses the start."""
         if self._topics_checked:
             return
         changelogs = [
-            changelog(table.changelog_topic_name, self.settings.partitions) for table in self.tables.values()
+            changelog(table.changelog_topic_name, table.partitions or 1) for table in self.tables.values()
         ]
         await ensure_topics(self.bootstrap_servers, self.settings, create=True, extra=changelogs)
         self._topics_checked = True
@@ -163,6 +187,16 @@ class Monitor(BatchApp):
 
     def on_barrier_failed(self) -> None:
         self.telemetry.barrier_failures.inc()
+
+
+def _in_turn(
+    *callbacks: Callable[[int, dict[bytes, Any]], None],
+) -> Callable[[int, dict[bytes, Any]], None]:
+    def call(partition: int, states: dict[bytes, Any]) -> None:
+        for callback in callbacks:
+            callback(partition, states)
+
+    return call
 
 
 def create_app(

@@ -20,6 +20,10 @@ from fleawatch.errors import ConfigError
 PREFIX = "FLEAWATCH_"
 
 
+_RATE = r"[A-Za-z0-9]{1,16}=\d{1,9}(\.\d{1,9})?"
+_RATES = rf"^({_RATE}(,{_RATE})*)?$"
+
+
 def _alias(name: str, *others: str) -> AliasChoices:
     return AliasChoices(name, PREFIX + name.upper(), *others)
 
@@ -69,6 +73,8 @@ class Settings(BaseSettings):
     """what time an agent's figures at `/metrics` are of; topic `metrics` has every window"""
     metrics_max_agents: Annotated[int, Field(ge=0)] = 1000
     """how many agents one worker shows at `/metrics`, the worst first"""
+    fx_rates: Annotated[str, Field(pattern=_RATES)] = ""
+    """what one unit of a currency is in USD, for the fleet's sums: `EUR=1.08,BTC=60000`; agents in others are left out of them"""
 
     telegram_token: SecretStr | None = Field(
         None, validation_alias=_alias("telegram_token", "TELEGRAM_TOKEN")
@@ -82,6 +88,12 @@ class Settings(BaseSettings):
     """the incoming webhook's address, which is a secret"""
     allow_private_receivers: bool = False
     """let notifiers call addresses in private and link-local networks"""
+
+    @property
+    def fx(self) -> dict[str, float]:
+        """`fx_rates` by currency; a dollar is a dollar."""
+        pairs = (pair.split("=") for pair in self.fx_rates.split(",") if pair)
+        return {currency: float(rate) for currency, rate in pairs} | {"USD": 1.0}
 
     def topic(self, name: str) -> str:
         """The topic's name on the broker: prefix and short name."""

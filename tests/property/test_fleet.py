@@ -53,7 +53,7 @@ class Side:
                 equity.step(state, ev, record, 0, [])
             touched[ev.agent_id] = state
         for name, state in touched.items():
-            self.ledger.changed(state, self.agent(name), batch[-1].ts + 5, self.now)
+            self.ledger.changed(state, self.agent(name), self.now)
 
     def partials(self, *, idle: bool = False) -> list[FleetPartial]:
         return self.ledger.partials(self.now, idle=idle, health=HealthCounts())
@@ -114,7 +114,7 @@ def drawdowns(sums: dict[int, tuple[float, float]]) -> tuple[float, float]:
 @st.composite
 def stories(draw: st.DrawFn) -> list[Equity]:
     """Snapshots of a few agents, in the order in which they happen; wealth stays well above nothing."""
-    events = []
+    events: list[Equity] = []
     ts = float(BEGAN)
     wealth = [draw(st.floats(500, 5000)) for _ in range(6)]
     paid = [draw(st.sampled_from([None, 0.0, 300.0])) for _ in range(6)]

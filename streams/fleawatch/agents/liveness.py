@@ -74,6 +74,7 @@ class Liveness:
         self._health, self._equity, self._registry, self._refusals = health, equity, registry, refusals
         self._reading = Reading(app)
         self._looks: dict[int, Looks] = {}
+        self.on_changed: Callable[[int, tuple[bytes]], None] = lambda _partition, _keys: None
 
     def check(self) -> None:
         """Once a second."""
@@ -118,5 +119,6 @@ class Liveness:
             looks.again(key, next_look(state, side, now, since, floor))
             if outputs:
                 self._health.dirty(tp.partition).add(key)
+                self.on_changed(tp.partition, (key,))
                 self._app.outbox.put(tp, address(self._settings, tp, outputs))
                 count_outputs(self._telemetry, outputs)

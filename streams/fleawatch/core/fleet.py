@@ -10,11 +10,14 @@ partials in their order: no clock. Restarts and replays give the same.
 """
 
 import struct
+from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import Self
+from types import MappingProxyType
+from typing import ClassVar, Self
 
 from fleawatch.core import equity
 from fleawatch.core.alerts import Firing, watching
+from fleawatch.core.bars import PLAN, BarPlan
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.fleet_slot import MICRO, Slot
 from fleawatch.core.packing import Reader, pack_alerts, pack_text, read_alerts
@@ -31,6 +34,7 @@ VERSION = 1
 _HEAD = struct.Struct("<qIqdqII")
 _REACHED = struct.Struct("<qd")
 _SIZE = struct.Struct("<I")
+_NO_PARTS: Mapping[bytes, bytes] = MappingProxyType({})
 
 
 class GroupAlert:
@@ -46,8 +50,11 @@ class GroupAlert:
 class FleetState:
     """Mutable in place. `rules` are the worker's, and not stored."""
 
-    def __init__(self, partitions: int) -> None:
+    in_parts: ClassVar[bool] = True
+
+    def __init__(self, partitions: int, plan: BarPlan = PLAN) -> None:
         self.agent_id = FLEET
+        self.plan = plan
         self.home = 0
         self.offset = -1
         self.partitions = partitions
@@ -144,7 +151,7 @@ class FleetState:
         if self.account is not None:
             equity.step(self.account, ev, record, 0, [])
         elif self.members():
-            self.account = EquityState(ev)
+            self.account = EquityState(ev, self.plan)
             self.account.use(silenced(self.rules))
             equity.first(self.account, ev, record, 0, [])
 
@@ -164,16 +171,25 @@ class FleetState:
             account,
         ))  # fmt: skip
 
+    def take_parts(self) -> list[tuple[bytes, bytes]]:
+        """The parts of the joined account that changed since they were last taken."""
+        return [] if self.account is None else self.account.take_parts()
+
+    def put_back_part(self, suffix: bytes) -> None:
+        """The part could not be written."""
+        if self.account is not None:
+            self.account.put_back_part(suffix)
+
     @classmethod
-    def unpack(cls, data: bytes) -> Self:
-        """Read `pack`'s bytes.
+    def unpack(cls, data: bytes, parts: Mapping[bytes, bytes] = _NO_PARTS, plan: BarPlan = PLAN) -> Self:
+        """Read `pack`'s bytes, and the parts as they were last written.
 
         Raises:
-            ValueError: another version, or damaged.
+            ValueError: another version, made with other bars, a part is missing, or damaged.
         """
         reader = Reader(data, VERSION, "fleet state")
         offset, partitions, done, clock, reached, slots, groups = reader.fields(_HEAD)
-        st = cls(partitions)
+        st = cls(partitions, plan)
         st.offset, st.done, st.clock = offset, done, clock
         st.paid_in = int(reader.text())
         st.reached = [(second, at) for second, at in (reader.fields(_REACHED) for _ in range(reached))]
@@ -189,11 +205,28 @@ class FleetState:
         (size,) = reader.fields(_SIZE)
         account = reader.take(size)
         if account:
-            st.account = EquityState.unpack(account)
+            st.account = EquityState.unpack(account, parts, plan)
             st.account.use(silenced(st.rules))
         st._equity = sum(round(slot.row.equity * MICRO) for slot in st.slots.values() if slot.row is not None)
         reader.end()
         return st
+
+
+class FleetStates:
+    """Makes and restores states whose bars are those of `plan`."""
+
+    in_parts: ClassVar[bool] = True
+
+    def __init__(self, partitions: int, plan: BarPlan) -> None:
+        self.partitions = partitions
+        self.plan = plan
+
+    def create(self) -> FleetState:
+        return FleetState(self.partitions, self.plan)
+
+    def unpack(self, data: bytes, parts: Mapping[bytes, bytes] = _NO_PARTS) -> FleetState:
+        """As `FleetState.unpack`."""
+        return FleetState.unpack(data, parts, self.plan)
 
 
 def silenced(rules: Rules) -> Rules:

@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+from fleawatch.core.alerts import is_open
+from fleawatch.core.health_state import HealthState
+from fleawatch.core.registry import Agent
 from fleawatch_schemas.wire_fleet import FleetGroup
 
 NO_GROUP = "-"
@@ -10,14 +13,13 @@ _NAMES = 20
 
 
 class Pulse(NamedTuple):
-    """One live agent's health. `venue` "": not known; `expected`: its silence means something."""
+    """One live agent's health. `expected`: its silence means something; `venues`: whether its check of each fails."""
 
     group: str
-    venue: str
     silent: bool
     stopping: bool
-    failing: bool
     expected: bool
+    venues: tuple[tuple[str, bool], ...]
 
 
 class Bucket:
@@ -67,8 +69,25 @@ class HealthCounts:
             self.alive += sign
         if pulse.expected:
             _move(self._groups, pulse.group, agent_id, sign, hit=pulse.silent)
-        if pulse.venue:
-            _move(self._venues, pulse.venue, agent_id, sign, hit=pulse.failing)
+        for venue, failing in pulse.venues:
+            _move(self._venues, venue, agent_id, sign, hit=failing)
+
+
+def pulse_of(st: HealthState, agent: Agent) -> Pulse:
+    """What `st` says. The checks of venues are named `exchange` (of the agent's registered venue) or `exchange:<venue>`."""
+    venues: dict[str, bool] = {}
+    for check, ok in st.checks.items():
+        kind, _, venue = check.partition(":")
+        if kind == "exchange" and (venue or agent.venue):
+            name = venue or agent.venue or ""
+            venues[name] = venues.get(name, False) or not ok
+    return Pulse(
+        agent.group or NO_GROUP,
+        is_open(st, st.rules.agent_stopped),
+        st.status == "stopping",
+        agent.expected,
+        tuple(sorted(venues.items())),
+    )
 
 
 def _move(buckets: dict[str, Bucket], name: str, agent_id: str, sign: int, *, hit: bool) -> None:

@@ -9,7 +9,7 @@ comes later still counts from the first second that has not been told.
 (`moved`), so that whoever adds partitions up can tell profit from joining, leaving and first reports of deposits.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from heapq import heappop, heappush
 from itertools import islice
@@ -93,7 +93,9 @@ class PartitionLedger:
     def begin(self, states: Iterable[tuple[EquityState, Agent]], now: float) -> None:
         """Count the agents of restored states: as they stand, from the newest event's second on."""
         for st, agent in states:
-            self.changed(st, agent, now, st.last.ts)
+            self.changed(st, agent, now)
+            if (member := self.members.get(st.agent_id)) is not None:
+                member.due -= max(0.0, now - st.last.ts)
         if self.members:
             for delta in self._open.values():
                 self._add(delta)
@@ -104,8 +106,8 @@ class PartitionLedger:
             for member in self.members.values():
                 member.second = min(member.second, self.since)
 
-    def changed(self, st: EquityState, agent: Agent, arrived: float, now: float) -> None:
-        """Take over what `st` became. `arrived`: the broker's time of the batch's last record; `now` starts the wait for more."""
+    def changed(self, st: EquityState, agent: Agent, now: float) -> None:
+        """Take over what `st` became. From `now` on it has time for its next event."""
         last = st.last
         rate = self.rates.get(last.currency or "USD")
         live = agent.mode == "live" and not agent.retired
@@ -116,7 +118,7 @@ class PartitionLedger:
                 currency = self.left_out[st.agent_id] = last.currency or "USD"
                 self._currencies[currency] = self._currencies.get(currency, 0) + 1
             return
-        self.newest = max(self.newest, min(last.ts, arrived))
+        self.newest = max(self.newest, min(last.ts, st.received / 1000 or now))
         member = self.members.get(st.agent_id)
         if member is None or member.rate != rate:
             self.leave(st.agent_id)
@@ -136,6 +138,12 @@ class PartitionLedger:
         self._stale -= member.stale
         member.stale = False
         self._status(member, last, under=st.drawdown > st.rules.drawdown_warning.threshold)
+
+    def reconsider(self, st: EquityState, agent: Agent, now: float) -> None:
+        """What is known of the agent beside its events may have changed."""
+        live = agent.mode == "live" and not agent.retired
+        if live != (st.agent_id in self.members or st.agent_id in self.left_out):
+            self.changed(st, agent, now)
 
     def leave(self, agent_id: str) -> None:
         """Count it no longer: what it had goes as a withdrawal would."""
@@ -296,6 +304,17 @@ class PartitionLedger:
         total.moved += delta.moved
         total.members += delta.members
         total.who += delta.who
+
+
+def watched(create: Callable[[Equity], EquityState]) -> Callable[[Equity], EquityState]:
+    """`create` for states that keep the last events of ended seconds from their first on."""
+
+    def create_watched(ev: Equity) -> EquityState:
+        st = create(ev)
+        st.closes = []
+        return st
+
+    return create_watched
 
 
 def _whole(amount: float, rate: float) -> int:

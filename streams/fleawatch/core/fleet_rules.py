@@ -1,0 +1,184 @@
+"""The rules about the fleet, a group and a venue. Called for each partial that was joined; most of the time nothing is on."""
+
+import msgspec
+
+from fleawatch.core.alerts import FIRING, RESOLVED, Alerting, Cause, duration, level
+from fleawatch.core.equity_state import EquityState
+from fleawatch.core.fleet import FLEET, FleetState, GroupAlert
+from fleawatch.core.fleet_health import NO_GROUP
+from fleawatch.core.outputs import Output, alert_output
+from fleawatch.core.rules import Rule
+from fleawatch_schemas.wire import Alert
+from fleawatch_schemas.wire_fleet import FleetGroup
+
+VENUE_AGENTS = 2
+"""One agent alone cannot tell its venue's trouble from its own."""
+_NAMES = 20
+_SILENT, _VENUE = "silent|", "venue|"
+
+
+def check_fleet(st: FleetState, offset: int, out: list[Output]) -> None:
+    """Every rule, after the record at `offset` was joined."""
+    if st.account is not None:
+        _check_drawdown(
+            st, st.account, Cause("fleet-partials", 0, offset, 0, st.done, float(max(st.done, 0))), out
+        )
+    cause = Cause("fleet-partials", 0, offset, 0, offset, st.clock)
+    rule = st.rules.fleet_silent
+    for name, group in _joined([slot.status.groups for slot in st.slots.values()], st, _SILENT).items():
+        share = group.hit / max(1, group.agents)
+        holds = group.hit >= st.rules.silent_agents and share > rule.threshold
+        clear = group.hit < st.rules.silent_agents or share <= rule.threshold * rule.resolve_ratio
+        of_whom = "agents without a group" if name == NO_GROUP else f"agents of {name}"
+        words = f"{group.hit} of {group.agents} {of_whom} are silent"
+        _check_group(
+            st,
+            _SILENT + name,
+            rule,
+            cause,
+            out,
+            group=group,
+            words=words,
+            holds=holds,
+            clear=clear,
+            label="group",
+        )
+    rule = st.rules.exchange_down
+    for name, group in _joined([slot.status.venues for slot in st.slots.values()], st, _VENUE).items():
+        share = group.hit / max(1, group.agents)
+        holds = group.hit >= VENUE_AGENTS and share > rule.threshold
+        clear = share <= rule.threshold * rule.resolve_ratio
+        words = f"{name} fails for {group.hit} of its {group.agents} agents"
+        _check_group(
+            st,
+            _VENUE + name,
+            rule,
+            cause,
+            out,
+            group=group,
+            words=words,
+            holds=holds,
+            clear=clear,
+            label="venue",
+        )
+
+
+def _check_drawdown(st: FleetState, account: EquityState, cause: Cause, out: list[Output]) -> None:
+    rule = st.rules.fleet_drawdown
+    drawdown = account.drawdown
+    over = drawdown > rule.threshold
+    if not over and not st.watch:
+        return
+    move = level(st, rule, cause, drawdown, holds=over, clear=drawdown <= rule.threshold * rule.resolve_ratio)
+    if move is None:
+        return
+    under = sum(slot.status.agents.under_water for slot in st.slots.values())
+    title = f"fleet drawdown {drawdown:.1%} exceeds {rule.threshold:.0%}"
+    body = (
+        f"Equity {account.last.equity:,.2f} USD of {st.members()} agents, {under} of them under water. "
+        f"Flow-adjusted peak {account.peak:,.2f}."
+    )
+    values = (100 * drawdown, 100 * rule.threshold)
+    said = _say(st, rule, cause, title=title, body=body, values=values, labels={}, resolved=move == RESOLVED)
+    out.append(said)
+
+
+def _check_group(
+    st: FleetState,
+    key: str,
+    rule: Rule,
+    cause: Cause,
+    out: list[Output],
+    *,
+    group: FleetGroup,
+    words: str,
+    holds: bool,
+    clear: bool,
+    label: str,
+) -> None:
+    alert = st.groups.get(key)
+    if alert is None:
+        if not holds:
+            return
+        alert = st.groups[key] = GroupAlert(key, st.rules)
+    share = group.hit / max(1, group.agents)
+    move = level(alert, rule, cause, share, holds=holds, clear=clear)
+    if move in {FIRING, RESOLVED}:
+        names = ", ".join(group.names) + (", …" if group.hit > len(group.names) else "")
+        labels = {label: key.partition("|")[2], "agents": ",".join(group.names)}
+        values = (100 * share, 100 * rule.threshold)
+        out.append(
+            _say(
+                alert,
+                rule,
+                cause,
+                title=words,
+                body=names,
+                values=values,
+                labels=labels,
+                resolved=move == RESOLVED,
+            )
+        )
+    firing = alert.alerts.get(rule.name)
+    if firing is None or (firing.phase == RESOLVED and cause.ts > firing.seen + rule.cooldown_secs):
+        del st.groups[key]
+
+
+def _joined(parts: list[dict[str, FleetGroup]], st: FleetState, prefix: str) -> dict[str, FleetGroup]:
+    """The partitions' counts added up; those that alerts are open about are there even if nobody tells of them any more."""
+    joined = {
+        key.removeprefix(prefix): FleetGroup(0, 0, []) for key in sorted(st.groups) if key.startswith(prefix)
+    }
+    for part in parts:
+        for name, group in part.items():
+            if not group.hit and name not in joined and not any(name in p and p[name].hit for p in parts):
+                continue
+            was = joined.get(name) or FleetGroup(0, 0, [])
+            names = sorted({*was.names, *group.names})[:_NAMES]
+            joined[name] = FleetGroup(was.agents + group.agents, was.hit + group.hit, names)
+    return joined
+
+
+def _say(
+    st: Alerting,
+    rule: Rule,
+    cause: Cause,
+    *,
+    title: str,
+    body: str,
+    values: tuple[float, float],
+    labels: dict[str, str],
+    resolved: bool,
+) -> Output:
+    firing = st.alerts[rule.name]
+    alert = Alert(
+        alert_id=firing.alert_id,
+        agent_id=FLEET,
+        rule=rule.name,
+        severity=firing.severity,
+        status="firing",
+        title=title,
+        body=body,
+        value=values[0],
+        threshold=values[1],
+        unit=rule.unit,
+        started_ts=firing.started,
+        ts=cause.ts,
+        runbook=rule.runbook,
+        labels=labels,
+        source=cause.source(),
+    )
+    if resolved:
+        alert = msgspec.structs.replace(
+            alert,
+            status="resolved",
+            reason="cleared",
+            title=f"{rule.name.replace('_', ' ')} is over{_about(labels)}",
+            body=f"It lasted {duration(cause.ts - firing.started)}.",
+        )
+    return alert_output(alert)
+
+
+def _about(labels: dict[str, str]) -> str:
+    name = labels.get("group", labels.get("venue", ""))
+    return f": {name}" if name else ""
