@@ -45,7 +45,7 @@ async def test_equity_that_is_refused_is_told_and_over_when_it_is_taken(
             await asyncio.sleep(0.5)
 
     async with AsyncEmitter("momentum-1", topics, heartbeat_secs=0.5) as agent:
-        with workers(topics, 1, tmp_path / "a", liveness_floor_secs=str(FLOOR_SECS)) as first:
+        with workers(topics, 2, tmp_path / "a", liveness_floor_secs=str(FLOOR_SECS)) as first:
             await agent.health(equity_interval_secs=0.5)
             await report(agent, "USD", 2)
             refused = asyncio.create_task(report(agent, "EUR", 60))
