@@ -33,6 +33,12 @@ COMMANDS = {  # name → (module, attribute, extra that brings what it needs, on
         "notify",
         "Deliver alerts to one channel: telegram, slack or log.",
     ),
+    "report": (
+        "fleawatch.report.command",
+        "report",
+        "worker",
+        "One agent's figures and attribution: table, JSON, CSV or HTML.",
+    ),
     "rules": (
         "fleawatch.operator.rules_command",
         "rules",

@@ -6,6 +6,7 @@ FleawatchError
 ├── BrokerUnavailable  Kafka cannot be reached: trying again can help
 ├── LogTruncated       an offset that we committed lies beyond the end of the log: the topic is another one
 ├── StateUnreadable    a stored state is of an unknown version or damaged: the worker stops rather than guess
+├── UnknownAgent       nothing is known of the agent that was asked for
 ├── BarrierFailed      state or outputs could not be made durable: nothing was committed, the worker stops
 └── DeliveryFailed     a channel did not take a message (see `fleawatch.notifiers`)
 """
@@ -43,6 +44,10 @@ class LogTruncated(FleawatchError):
 
 class StateUnreadable(FleawatchError):
     """A changelog value that this version cannot read."""
+
+
+class UnknownAgent(FleawatchError):
+    """No topic names the agent."""
 
 
 class BarrierFailed(FleawatchError):

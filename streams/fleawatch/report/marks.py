@@ -1,0 +1,97 @@
+"""Which figures a report shows, and from where on each is good or asks for action."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Mark = Literal["good", "act", ""]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A field of `metrics`. `good` is a range; below `act_below` or above `act_above` a person should act."""
+
+    name: str
+    title: str
+    unit: str = ""
+    digits: int = 2
+    good: tuple[float, float] | None = None
+    act_below: float | None = None
+    act_above: float | None = None
+    action: str = ""
+
+    def mark(self, value: float | None) -> Mark:
+        if value is None:
+            return ""
+        if self.act_below is not None and value < self.act_below:
+            return "act"
+        if self.act_above is not None and value > self.act_above:
+            return "act"
+        if self.good is not None and self.good[0] < value < self.good[1]:
+            return "good"
+        return ""
+
+    def levels(self) -> str:
+        """For a person: `good > 1.5, act < 0.5: review strategy`."""
+        parts = []
+        if self.good is not None:
+            low, high = self.good
+            if low == _NO_FLOOR:
+                parts.append(f"good < {high:g}")
+            elif high == _NO_CEILING:
+                parts.append(f"good > {low:g}")
+            else:
+                parts.append(f"good {low:g} to {high:g}")
+        if self.act_below is not None:
+            parts.append(f"act < {self.act_below:g}: {self.action}")
+        if self.act_above is not None:
+            parts.append(f"act > {self.act_above:g}: {self.action}")
+        return ", ".join(parts)
+
+    def show(self, value: float | None) -> str:
+        if value is None:
+            return "undefined"
+        unit = self.unit if self.unit != "money" else ""
+        return f"{value:,.{self.digits}f}" + (f" {unit}" if unit else "")
+
+
+_NO_FLOOR, _NO_CEILING = float("-inf"), float("inf")
+
+FIGURES = (
+    Figure("equity", "Equity", "money"),
+    Figure("balance_usd", "Balance", "USD"),
+    Figure("open_positions", "Open positions", digits=0),
+    Figure("pnl_24h_usd", "PnL, 24 h", "USD"),
+    Figure("sharpe_ratio", "Sharpe ratio", good=(1.5, _NO_CEILING), act_below=0.5, action="review strategy"),
+    Figure("sortino_ratio", "Sortino ratio"),
+    Figure("calmar_ratio", "Calmar ratio", good=(1.0, _NO_CEILING), act_below=0.5, action="review risk"),
+    Figure(
+        "max_drawdown_pct",
+        "Max drawdown",
+        "%",
+        good=(_NO_FLOOR, 15.0),
+        act_above=25.0,
+        action="stop and review",
+    ),
+    Figure("drawdown_pct", "Drawdown now", "%"),
+    Figure("win_rate_pct", "Win rate", "%", 1, good=(45.0, 65.0), act_below=35.0, action="review signals"),
+    Figure("profit_factor", "Profit factor", good=(1.5, _NO_CEILING), act_below=1.0, action="losing money"),
+    Figure("total_trades", "Trades", digits=0),
+    Figure("total_pnl", "PnL of trades", "money"),
+    Figure("volatility", "Volatility of a return", digits=5),
+    Figure("regime_change_score", "Regime change score"),
+    Figure("n", "Returns behind the ratios", digits=0),
+)
+
+REASONS: Mapping[str, str] = {
+    "no_equity_events": "no equity events",
+    "no_trades": "no trades",
+    "too_few": "too few returns",
+    "no_variance": "the returns do not vary",
+    "no_downside": "no loss",
+    "no_drawdown": "no drawdown",
+    "no_losing_trade": "no losing trade",
+    "wiped_out": "wiped out",
+    "not_in_usd": "not in USD",
+    "overflow": "too large to say",
+}
