@@ -165,6 +165,7 @@ async def test_an_agent_registers_itself_and_is_retired(topics: Settings, tmp_pa
             )
             assert fired["severity"] == "WARN"
 
+            await asyncio.sleep(2 * topics.commit_interval_secs)  # or the state that knows the alerts is lost
             fleet.kill(0)
             await asyncio.sleep(1.0)
             await fleawatch(topics, "agents", "retire", "b")

@@ -38,6 +38,9 @@ PARAMETERS: dict[str, Parameter] = {
     "false_alarms_per_fleet_day": Parameter(
         "return_anomaly", "of the calibrated detectors, over all live agents", "a day", 0.01, 1000
     ),
+    "fleet_agents": Parameter(
+        "return_anomaly", "live ones, about: they share the false alarms", "agents", 1, 1e6
+    ),
     "silent_intervals": Parameter("agent_stopped", "health intervals to wait", "intervals", 1, 1000),
     "stopping_grace_secs": Parameter(
         "agent_stopped", "more, after the agent said that it stops", "s", 0, 86_400
