@@ -80,8 +80,10 @@ class Ring:
         size, secs = plan.size, plan.secs
         opened = self.open
         slot = opened % size
-        if opened - size >= self.born:
+        if self.ticks[slot]:
             self._leave(slot)
+        elif opened - size >= self.born:
+            self._leave_empty(1)
         self.closes[slot] = close
         self.ticks[slot] = 1 + int((last_ts - opened * secs) / secs * TICKS)
         if bar > opened + 1:
@@ -90,31 +92,47 @@ class Ring:
         self._touch(opened)
 
     def _leave(self, slot: int) -> None:
-        if self.ticks[slot]:
-            close = self.closes[slot]
-            if self.keeps_past and self.floor > 0:
-                self.past.push(close / self.floor - 1)
-            self.floor = close
-        elif self.keeps_past and self.floor > 0:
-            self.past.push_zeros(1)
+        close = self.closes[slot]
+        if self.keeps_past and self.floor > 0:
+            self.past.push(close / self.floor - 1)
+        self.floor = close
+
+    def _leave_empty(self, bars: int) -> None:
+        if bars > 0 and self.keeps_past and self.floor > 0:
+            self.past.push_zeros(bars)
 
     def _skip(self, first: int, bar: int) -> None:
-        """The bars from `first` to before `bar` had no events."""
-        size, ticks = self.plan.size, self.ticks
-        passed = bar - first
-        for number in range(first - size, first - size + min(passed, size)):
-            slot = number % size
-            if number >= self.born:
-                self._leave(slot)
-            ticks[slot] = 0
-        if passed > size and self.keeps_past and self.floor > 0:
-            self.past.push_zeros(passed - size)
+        """The bars from `first` to before `bar` had no events: as many leave at the other end."""
+        size = self.plan.size
+        end = min(bar, first + size) - size
+        at = max(first - size, min(self.born, end))
+        while at < end:
+            slot = at % size
+            stop = min(slot + end - at, size)
+            known = self.ticks[slot:stop].rstrip(b"\0")
+            empty = 0
+            for i, tick in enumerate(known):
+                if tick:
+                    self._leave_empty(empty)
+                    self._leave(slot + i)
+                    empty = 0
+                else:
+                    empty += 1
+            self._leave_empty(stop - slot - len(known))
+            self.ticks[slot:stop] = bytes(stop - slot)
+            at += stop - slot
+        self._leave_empty(bar - first - size)
 
     def _touch(self, bar: int) -> None:
         self.cached = None
         chunk = bar // self.plan.chunk
-        if chunk not in self.dirty:
-            self.dirty.append(chunk)
+        dirty = self.dirty
+        if dirty and dirty[-1] == chunk:
+            return
+        if chunk not in dirty:
+            dirty.append(chunk)
+        if len(dirty) > 2 * self.plan.slots:  # nobody takes them: forget those that have left the ring
+            self.dirty = [number for number in dirty if (number + 1) * self.plan.chunk > self.oldest]
 
     def late(self, ts: float, level: float) -> bool:
         """Take an event from before the newest one; False when its bar is gone."""
