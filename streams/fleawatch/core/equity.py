@@ -3,8 +3,9 @@
 from fleawatch.core.alerts import Cause
 from fleawatch.core.bars import NOTHING
 from fleawatch.core.day_rules import check_day, check_high, check_outflow, new_day
+from fleawatch.core.detector_rules import check_detectors
 from fleawatch.core.equity_rules import check_drift, check_money, check_return
-from fleawatch.core.equity_state import EquityState
+from fleawatch.core.equity_state import CLOSES, EquityState
 from fleawatch.core.outputs import Output
 from fleawatch.core.performance_rules import check_performance
 from fleawatch.core.record import Record
@@ -46,7 +47,7 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
     before = last.equity
     if ts >= st.second_end:  # the last event was the last of its second: the fleet's sums are per second
         st.second_end = ts // 1 + 1
-        if st.closes is not None:
+        if st.closes is not None and len(st.closes) < CLOSES:
             st.closes.append(last)
 
     # 1. bars
@@ -104,11 +105,13 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
     if before > NOTHING:
         returned = traded / before - 1
         maybe = st.returns.push(returned)
+        gap = elapsed > _LONG * usual > 0
         if maybe & ODD:
-            gap = elapsed > _LONG * usual > 0
             check_return(st, ev, returned, _cause(ev, record, partition), out, gap=gap)
-        if maybe & DRIFT or (look and st.drifting()):
+        if (maybe & DRIFT and not st.calibrated) or (look and st.drifting()):
             check_drift(st, _cause(ev, record, partition), out)
+        if st.calibrated and not gap and st.suite.push(returned, st.interval, ts):
+            check_detectors(st, ev, returned, _cause(ev, record, partition), out)
 
 
 def _cause(ev: Equity, record: Record, partition: int) -> Cause:

@@ -50,8 +50,8 @@ def check_money(st: EquityState, ev: Equity, cause: Cause, out: list[Output]) ->
 def check_drift(st: EquityState, cause: Cause, out: list[Output]) -> None:
     """Regime change: the last 20 returns vary otherwise than the 80 before."""
     rule = st.rules.strategy_drift
-    score = regime_change_score(st.returns)
-    value = -1.0 if score is None else score
+    score = None if st.calibrated else regime_change_score(st.returns)
+    value = -1.0 if score is None else score  # where other detectors alert now, what was open is over
     move = level(st, rule, cause, value, holds=value > rule.threshold, clear=_calm(value, rule))
     if move == FIRING:
         title = f"strategy drift, regime change score {value:.2f} exceeds {rule.threshold:g}"
@@ -64,7 +64,7 @@ def check_drift(st: EquityState, cause: Cause, out: list[Output]) -> None:
 def check_return(
     st: EquityState, ev: Equity, returned: float, cause: Cause, out: list[Output], *, gap: bool
 ) -> None:
-    """The z-score of the return just pushed: an anomaly for subscribers, and an alert unless it spans a gap."""
+    """The z-score of the return just pushed: an anomaly for subscribers; an alert in the profile classic, but for gaps."""
     score = newest_z(st.returns)
     if score is None or not is_anomaly(score):
         return
@@ -88,7 +88,7 @@ def check_return(
             )
         )
     )
-    if gap:
+    if gap or st.calibrated:
         return
     rule = st.rules.return_anomaly
     severity = "CRITICAL" if returned <= -st.rules.large_loss else rule.severity

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar, Self
 
-from fleawatch.core.alerts import RESOLVED, Firing, watching
+from fleawatch.core.alerts import OCCURRED, RESOLVED, Firing, watching
 from fleawatch.core.bars import PLAN, BarPlan, Bars
 from fleawatch.core.day import LAYOUT as DAY_LAYOUT
 from fleawatch.core.day import Day
+from fleawatch.core.detectors.suite import SIZE as SUITE_SIZE
+from fleawatch.core.detectors.suite import Suite
 from fleawatch.core.packing import Reader, pack_alerts, pack_sequence, pack_text, read_alerts, read_sequence
 from fleawatch.core.rules import DEFAULTS, Rules
 from fleawatch.core.sequence import Strikes
@@ -29,15 +31,19 @@ _FAR = 1e300
 _NO_PARTS: Mapping[bytes, bytes] = MappingProxyType({})
 
 
+CLOSES = 16
+"""Ended seconds of one agent that are kept for the fleet: they are taken over once a second, so more come only where history is read."""
+
+
 class EquityState:
     """Mutable in place. Not stored: `least_drawdown`, `floor` and `next_high`, which follow from the rest, and `rules`, `home`,
     `closes`, `second_end` and `received`, which come from the worker.
     """
 
     __slots__ = (
-        "agent_id", "alerts", "bars", "closes", "day", "deposits", "drawdown", "epoch", "floor", "home", "interval", "last",
-        "late", "least_drawdown", "lost", "max_drawdown", "missing", "missing_at", "next_high", "offset", "peak", "received",
-        "returns", "rules", "second_end", "seq", "strikes", "watch",
+        "agent_id", "alerts", "bars", "calibrated", "closes", "day", "deposits", "drawdown", "epoch", "floor", "home",
+        "interval", "last", "late", "least_drawdown", "lost", "max_drawdown", "missing", "missing_at", "next_high", "offset",
+        "peak", "received", "returns", "rules", "second_end", "seq", "strikes", "suite", "watch",
     )  # fmt: skip
 
     in_parts: ClassVar[bool] = True
@@ -63,6 +69,8 @@ class EquityState:
         self.floor = 0.0  # the equity at or below which the rules about money look
         self.next_high = 0.0  # and at which a milestone is reached
         self.returns = ReturnWindow()
+        self.suite = Suite()
+        self.calibrated = False  # whether it, rather than the z-score, alerts
         self.alerts: dict[str, Firing] = {}
         self.watch = False
         self.closes: list[Equity] | None = (
@@ -75,6 +83,8 @@ class EquityState:
         """Apply `rules` from the next event on."""
         self.rules = rules
         self.least_drawdown = rules.least_drawdown
+        self.calibrated = rules.profile == "calibrated"
+        self.suite.use(rules.false_alarms_per_fleet_day / rules.fleet_agents)
         self.set_bounds()
 
     def set_bounds(self) -> None:
@@ -88,9 +98,9 @@ class EquityState:
             self.next_high = day.high * units * (1 + rules.equity_milestone)
 
     def drifting(self) -> bool:
-        """Whether the alert strategy_drift is open or pending."""
+        """Whether the alert strategy_drift of the classic profile is open or pending."""
         firing = self.alerts.get("strategy_drift")
-        return firing is not None and firing.phase != RESOLVED
+        return firing is not None and firing.phase != RESOLVED and firing.published != OCCURRED
 
     def pack(self) -> bytes:
         ev = self.last
@@ -110,6 +120,7 @@ class EquityState:
             pack_alerts(self.alerts),
             _COUNT.pack(self.returns.count),
             self.returns.newest_last().tobytes(),
+            self.suite.pack(),
         ))  # fmt: skip
 
     def take_parts(self) -> list[tuple[bytes, bytes]]:
@@ -153,6 +164,7 @@ class EquityState:
         returns = array("d")
         returns.frombytes(reader.take(8 * min(count, SIZE)))
         st.returns = ReturnWindow.of(returns, count)
+        st.suite = Suite.unpack(reader.take(SUITE_SIZE), st.suite.per_day)
         reader.end()
         return st
 

@@ -1,12 +1,14 @@
 """The life of alerts, as an operator would see it."""
 
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
 
 from core_records import START, Run, equity_event, health_event, story
-from fleawatch.core.pipeline import health_pipeline
+from fleawatch.core.pipeline import equity_pipeline, health_pipeline
+from fleawatch.core.rules import DEFAULTS
 from fleawatch.core.silence import stopped
 
 PAUSE = ("drawdown_exceeded", "CRITICAL", "firing")
@@ -66,13 +68,19 @@ def test_cash_basis_asks_for_no_action() -> None:
     assert [alert.labels for alert in run.alerts] == [{}]
 
 
+def classic() -> Run:
+    """Where the z-score and the regime change score alert."""
+    rules = replace(DEFAULTS, profile="classic")
+    return Run(equity_pipeline(1, lambda _: rules))
+
+
 def quiet(seqs: range) -> list[dict[str, Any]]:
     """Returns of ±0.1 % in turn."""
     return [equity_event(seq, 10_000 * (1.001 if seq % 2 else 1.0)) for seq in seqs]
 
 
 def test_an_odd_return_is_an_anomaly_and_an_alert_that_is_never_resolved() -> None:
-    run = Run()
+    run = classic()
     run.feed(*quiet(range(60)), equity_event(60, 9_900.0), *quiet(range(61, 64)))
     first = run.anomalies[0]
     assert (first.direction, first.gap, first.n, first.source.offset) == ("loss", False, 59, 60)
@@ -82,7 +90,7 @@ def test_an_odd_return_is_an_anomaly_and_an_alert_that_is_never_resolved() -> No
 
 
 def test_a_large_loss_is_critical_also_while_a_warning_is_open() -> None:
-    run = Run()
+    run = classic()
     run.feed(*quiet(range(60)), equity_event(60, 9_930.0), equity_event(61, 9_600.0))
     alerts = [alert for alert in run.alerts if alert.rule == "return_anomaly"]
     assert [alert.severity for alert in alerts] == ["WARN", "CRITICAL"]
@@ -110,7 +118,7 @@ def test_an_occurrence_closes_after_thirty_quiet_minutes() -> None:
 
 
 def test_drift_fires_and_resolves() -> None:
-    run = Run()
+    run = classic()
     equity = 10_000.0
     events = []
     for seq in range(260):

@@ -1,7 +1,13 @@
 """What is unusual about an agent's returns: checks of one anatomy, and the suite that combines them.
 
-Each check is a small state of floats. `push` takes the next return and says whether the check alarms; `statistic` and
-`since` describe the finding; `numbers` are all it must remember; `threshold` is set from outside. A check is told which
-false-alarm rate it has by its threshold alone (`thresholds.py`). All updates are winsorised: no single return moves a
-baseline by more than a few of its deviations.
+A check is a few floats. `push` takes the next return and says whether the check alarms; `learn`, after every 16 returns,
+moves its baseline to what they summed up to; `rearm` makes it ready for the next alarm; `numbers` are all that it must
+remember, and `restore` reads them. Which false-alarm rate a check has, its threshold alone says (`rate.py`).
+
+Every update is winsorised: no single return moves a baseline by more than a few of its deviations, so that one shock does
+not hide the next. The hot path is `Suite.push`: about thirty additions and multiplications, no root and no logarithm; those
+are for peaks, and for `learn`.
 """
+
+SLOT = 16
+"""Returns between two steps of learning."""

@@ -1,65 +1,80 @@
-# ruff: noqa: FURB136, PLR1730 -- a call of min or max costs more than the comparison
-"""Returns are worse than they used to be: a one-sided CUSUM (Page 1954) on their winsorised mean, scaled by volatility."""
+"""Returns are worse than they used to be: a one-sided CUSUM (Page 1954) on their winsorised mean, scaled by volatility.
+
+The score of z = r / s is z / (1 + z² / 4), that of a Student-t location: it grows up to |z| = 2 and falls beyond, so that
+the tails have no say.
+"""
 
 from math import sqrt
 
-MIN_RETURNS = 60
-NUMBERS = 5
+from fleawatch.core.detectors import SLOT
 
-_PRIOR = 200.0
-_SLOW = 1 / 1000
-_CLIP = 1.5
-_ALLOWANCE = 0.14
+NUMBERS = 6
+
+_PRIOR = 200 / SLOT
+_SLOW = SLOT / 1000
+_ALLOWANCE = 0.12
+_LEAST = 1e-3  # of the variance
 
 
 class Drift:
-    """`mean` and `spread` are of the winsorised scores; `sum` is the statistic, `since` when it left zero."""
+    """`mean` and `spread` are of the scores and their squares; `sum` is the statistic, `since` when it was last zero."""
 
-    __slots__ = ("mean", "n", "since", "spread", "sum", "threshold")
+    __slots__ = ("mean", "scores", "since", "spread", "squares", "sum", "threshold", "unit")
 
-    n: float
     mean: float
     spread: float
     sum: float
     since: float
+    scores: float
+    squares: float
+    unit: float
     threshold: float
 
     def __init__(self) -> None:
-        self.n = 0.0
         self.mean = 0.0
         self.spread = 0.6
         self.sum = 0.0
         self.since = 0.0
+        self.scores = 0.0
+        self.squares = 0.0
         self.threshold = 1e9
+        self._derive()
 
-    def push(self, score: float, ts: float) -> bool:
-        """Take a return that is not zero, in deviations."""
-        self.n = n = self.n + 1.0
-        if score > _CLIP:
-            score = _CLIP
-        elif score < -_CLIP:
-            score = -_CLIP
-        weight = 1.0 / (n + _PRIOR)
-        if weight < _SLOW:
-            weight = _SLOW
-        e = self.mean - score
-        spread = self.spread
-        self.mean -= weight * e
-        self.spread = spread + weight * (e * e - spread)
-        if n < MIN_RETURNS:
-            return False
-        total = self.sum
+    def push(self, z: float, q: float, ts: float) -> bool:
+        """Take z and its square q."""
+        score = z / (1.0 + 0.25 * q)
+        self.scores += score
+        self.squares += score * score
+        total = self.sum + (self.mean - score) * self.unit - _ALLOWANCE
         if total <= 0.0:
+            self.sum = 0.0
             self.since = ts
-        total += e / sqrt(spread if spread > 0.01 else 0.01) - _ALLOWANCE
-        self.sum = total if total > 0.0 else 0.0
+            return False
+        self.sum = total
         return total > self.threshold
+
+    def gather(self, z: float, q: float) -> None:
+        """Take a return before the sum begins."""
+        score = z / (1.0 + 0.25 * q)
+        self.scores += score
+        self.squares += score * score
+
+    def learn(self, slots: float) -> None:
+        weight = max(_SLOW, 1.0 / (slots + _PRIOR))
+        self.mean += weight * (self.scores / SLOT - self.mean)
+        self.spread += weight * (self.squares / SLOT - self.spread)
+        self.scores = self.squares = 0.0
+        self._derive()
+
+    def _derive(self) -> None:
+        self.unit = 1.0 / sqrt(max(self.spread - self.mean * self.mean, _LEAST))
 
     def rearm(self) -> None:
         self.sum = 0.0
 
     def numbers(self) -> tuple[float, ...]:
-        return (self.n, self.mean, self.spread, self.sum, self.since)
+        return (self.mean, self.spread, self.sum, self.since, self.scores, self.squares)
 
     def restore(self, numbers: tuple[float, ...]) -> None:
-        self.n, self.mean, self.spread, self.sum, self.since = numbers
+        self.mean, self.spread, self.sum, self.since, self.scores, self.squares = numbers
+        self._derive()

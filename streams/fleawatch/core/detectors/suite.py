@@ -1,28 +1,40 @@
-# ruff: noqa: PLR1730 -- a call of min or max costs more than the comparison
 """All checks of one agent's returns behind one setting: false alarms per day."""
 
 import struct
 from typing import NamedTuple
 
-from fleawatch.core.detectors import drift, shock, volatility, win_rate
+from fleawatch.core.detectors import SLOT
+from fleawatch.core.detectors import drift as drifts
+from fleawatch.core.detectors import shock as shocks
+from fleawatch.core.detectors import volatility as volatilities
+from fleawatch.core.detectors import win_rate as win_rates
+from fleawatch.core.detectors.drift import Drift
 from fleawatch.core.detectors.rate import per_return, threshold
+from fleawatch.core.detectors.shock import Shock
+from fleawatch.core.detectors.volatility import Volatility
+from fleawatch.core.detectors.win_rate import WinRate
 
 SHOCK, UP, DOWN, WIN_RATE, DRIFT = 1, 2, 4, 8, 16
 """The checks' bits in what `push` returns."""
 
 MERGE = 30.0
-"""An alarm of the same check within so many returns belongs to the episode before it (a shock is always told)."""
+"""An alarm within so many returns of the same check's last one belongs to its episode (a shock is always told)."""
 MOST, LEAST = 1e6, 1e-15
-"""Returns beyond are cut; below, they are the rounding of a ratio, and zero: an idle agent's say nothing."""
+"""Returns beyond are cut. Smaller ones are the rounding of a ratio, and zero: an idle agent's say nothing."""
+
+_SHOCK_FROM, _VOLATILITY_FROM, _ALL_FROM = 2, 3, 4  # slots
 _RETUNE = 1.3
 """How far the usual interval may wander before the thresholds are set anew."""
-_OWN = 5
-_LAYOUT = struct.Struct(f"<{_OWN + shock.NUMBERS + volatility.NUMBERS + win_rate.NUMBERS + drift.NUMBERS}d")
+_NEVER = -1e9
+_OWN = 7
+_LAYOUT = struct.Struct(
+    f"<{_OWN + shocks.NUMBERS + volatilities.NUMBERS + win_rates.NUMBERS + drifts.NUMBERS}d"
+)
 SIZE = _LAYOUT.size
 
 
 class Finding(NamedTuple):
-    """Why a check alarmed. `statistic` and `threshold` are in the check's unit; `since` is a time."""
+    """Why a check alarmed: its statistic is above its threshold since the time `since`."""
 
     check: str
     statistic: float
@@ -35,34 +47,49 @@ class Suite:
     """`push` each return; where it says that checks alarm, `findings` describes them."""
 
     __slots__ = (
-        "drift", "found", "interval", "n", "per_day", "quiet_drift", "quiet_vol", "quiet_win", "shock", "volatility",
-        "win_rate",
+        "drift", "findings", "interval", "left", "n", "per_day", "quiet_drift", "quiet_volatility", "quiet_win_rate",
+        "shock", "slots", "volatility", "win_rate",
     )  # fmt: skip
 
-    n: float
-    interval: float
+    shock: Shock
+    volatility: Volatility
+    win_rate: WinRate
+    drift: Drift
+    findings: list[Finding]
     per_day: float
-    quiet_vol: float
-    quiet_win: float
+    n: float  # returns, zeros included
+    left: int  # returns until the slot ends
+    slots: int  # that have ended
+    interval: float  # the usual one, seconds, when the thresholds were set
+    quiet_volatility: float  # the return of each check's last alarm
+    quiet_win_rate: float
     quiet_drift: float
 
     def __init__(self, per_day: float = 1.0) -> None:
-        self.shock = shock.Shock()
-        self.volatility = volatility.Volatility()
-        self.win_rate = win_rate.WinRate()
-        self.drift = drift.Drift()
-        self.found: list[Finding] = []
+        self.shock = Shock()
+        self.volatility = Volatility()
+        self.win_rate = WinRate()
+        self.drift = Drift()
+        self.findings = []
         self.n = 0.0
-        self.interval = 0.0  # the usual one when the thresholds were set
-        self.quiet_vol = -1e9  # the return that alarmed last, counted from the first
-        self.quiet_win = -1e9
-        self.quiet_drift = -1e9
-        self.use(per_day)
+        self.left = SLOT
+        self.slots = 0
+        self.interval = 60.0
+        self.quiet_volatility = _NEVER
+        self.quiet_win_rate = _NEVER
+        self.quiet_drift = _NEVER
+        self.per_day = per_day
+        self._tune(60.0)
 
     def use(self, per_day: float) -> None:
         """Set the false-alarm rate: alarms per day from returns with nothing wrong."""
-        self.per_day = per_day
-        rate = per_return(per_day, self.interval or 60.0)
+        if per_day != self.per_day:
+            self.per_day = per_day
+            self._tune(self.interval)
+
+    def _tune(self, interval: float) -> None:
+        self.interval = interval
+        rate = per_return(self.per_day, interval)
         self.shock.threshold = threshold("shock", rate)
         self.volatility.above = threshold("up", rate)
         self.volatility.below = threshold("down", rate)
@@ -70,72 +97,120 @@ class Suite:
         self.drift.threshold = threshold("drift", rate)
 
     def push(self, r: float, usual_interval: float, ts: float) -> int:
-        """Take a return; the bits of the checks that alarm. `usual_interval` in seconds sets how many returns make a day."""
-        n = self.n + 1.0
-        self.n = n
+        """Take the return `r` of time `ts`; the bits of the checks that alarm.
+
+        `usual_interval`, in seconds, says how many returns make a day.
+        """
+        self.n += 1.0
         if -LEAST < r < LEAST:
             return 0
         if r > MOST:
             r = MOST
-        interval = self.interval
-        if usual_interval > interval * _RETUNE or usual_interval * _RETUNE < interval:
-            self.interval = usual_interval
-            self.use(self.per_day)
-        far = self.shock
-        d = r - far.place
-        bits = SHOCK if far.push(r) else 0
-        sums = self.volatility
-        move = sums.push(d if d >= 0.0 else -d, far.scale, ts)
+        elif r < -MOST:
+            r = -MOST
+        shock = self.shock
+        d = r - shock.place
+        square = d * d
+        if self.slots < _ALL_FROM:
+            bits = self._young(r, d, square, ts)
+        else:
+            volatility = self.volatility
+            q = square * volatility.inverse
+            bits = SHOCK if shock.push(d, square) else 0
+            move = volatility.push(q, ts)
+            if move:
+                bits += UP if move > 0 else DOWN
+            if self.win_rate.push(r, ts):
+                bits += WIN_RATE
+            if self.drift.push(d * volatility.unit, q, ts):
+                bits += DRIFT
+        if bits:
+            bits = self._alarm(bits, ts)
+        left = self.left - 1
+        if left:
+            self.left = left
+        else:
+            self._learn(usual_interval, ts)
+        return bits
+
+    def _young(self, r: float, d: float, square: float, ts: float) -> int:
+        """The first 64 returns: each check begins when its baseline is worth something."""
+        slots = self.slots
+        self.win_rate.gather(r)
+        if slots == 0:
+            self.shock.gather(d, square)
+            return 0
+        volatility = self.volatility
+        q = square * volatility.inverse
+        bits = SHOCK if self.shock.push(d, square) and slots >= _SHOCK_FROM else 0
+        self.drift.gather(d * volatility.unit, q)
+        if slots < _VOLATILITY_FROM:
+            volatility.gather(q)
+            return bits
+        move = volatility.push(q, ts)
         if move:
-            bits |= UP if move > 0 else DOWN
-        if self.win_rate.push(1.0 if r > 0.0 else 0.0, ts):
-            bits |= WIN_RATE
-        if far.n > shock.MIN_RETURNS and self.drift.push(far.score, ts):
-            bits |= DRIFT
-        return self._alarm(bits, ts) if bits else 0
+            bits += UP if move > 0 else DOWN
+        return bits
+
+    def _learn(self, usual_interval: float, ts: float) -> None:
+        """After every 16 returns: the baselines, and the thresholds where the agent's pace has changed."""
+        self.left = SLOT
+        self.slots += 1
+        slots = float(self.slots)
+        if self.slots == 1:
+            self.shock.begin()
+            self.volatility.begin(self.shock.slow)
+            self.win_rate.gains = 0.0
+        else:
+            self.shock.learn(slots)
+            self.volatility.learn(slots, ts, usual_interval)
+            self.win_rate.learn(slots)
+            self.drift.learn(slots)
+        if usual_interval > self.interval * _RETUNE or usual_interval * _RETUNE < self.interval:
+            self._tune(usual_interval)
 
     def _alarm(self, bits: int, ts: float) -> int:
-        """Describe the alarms, arm their checks again, and keep the ones that begin an episode."""
+        """Describe the alarms that begin an episode, and arm their checks again. The bits of those that are told."""
         n = self.n
-        self.found = found = []
         told = 0
+        found: list[Finding] = []
         if bits & SHOCK:
-            found.append(Finding("shock", self.shock.statistic, self.shock.threshold, "nats", ts))
-            told = SHOCK
-        sums = self.volatility
+            shock = self.shock
+            found.append(Finding("shock", shock.statistic, shock.threshold, "nats", ts))
+            told += SHOCK
         if bits & (UP | DOWN):
-            if n - self.quiet_vol > MERGE:
-                told |= bits & (UP | DOWN)
+            sums = self.volatility
+            if n - self.quiet_volatility > MERGE:
+                told += bits & (UP | DOWN)
                 if bits & UP:
-                    found.append(Finding("volatility up", sums.up, sums.above, "σ", sums.up_since))
+                    found.append(Finding("volatility up", sums.up, sums.above, "points", sums.up_since))
                 else:
-                    found.append(Finding("volatility down", sums.down, sums.below, "σ", sums.down_since))
-            self.quiet_vol = n
+                    found.append(Finding("volatility down", sums.down, sums.below, "points", sums.down_since))
+            self.quiet_volatility = n
             sums.rearm()
-        wins = self.win_rate
         if bits & WIN_RATE:
-            if n - self.quiet_win > MERGE:
-                told |= WIN_RATE
+            wins = self.win_rate
+            if n - self.quiet_win_rate > MERGE:
+                told += WIN_RATE
                 found.append(Finding("win rate", wins.sum, wins.threshold, "σ", wins.since))
-            self.quiet_win = n
+            self.quiet_win_rate = n
             wins.rearm()
-        mean = self.drift
         if bits & DRIFT:
+            mean = self.drift
             if n - self.quiet_drift > MERGE:
-                told |= DRIFT
+                told += DRIFT
                 found.append(Finding("drift", mean.sum, mean.threshold, "σ", mean.since))
             self.quiet_drift = n
             mean.rearm()
+        if told:
+            self.findings = found
         return told
 
-    def findings(self) -> list[Finding]:
-        """What the last alarm was about."""
-        return self.found
-
     def pack(self) -> bytes:
-        """All that is remembered but the setting, little-endian: 30 floats."""
+        """All that is remembered, little-endian: 35 floats. Not the setting, nor the findings."""
         return _LAYOUT.pack(
-            self.n, self.interval, self.quiet_vol, self.quiet_win, self.quiet_drift,
+            self.n, float(self.left), float(self.slots), self.interval,
+            self.quiet_volatility, self.quiet_win_rate, self.quiet_drift,
             *self.shock.numbers(), *self.volatility.numbers(), *self.win_rate.numbers(), *self.drift.numbers(),
         )  # fmt: skip
 
@@ -148,16 +223,19 @@ class Suite:
         """
         if len(data) != SIZE:
             raise ValueError(f"detectors: {len(data)} bytes, not {SIZE}")
-        suite = cls()
         numbers = _LAYOUT.unpack(data)
-        suite.n, suite.interval, suite.quiet_vol, suite.quiet_win, suite.quiet_drift = numbers[:_OWN]
+        suite = cls(per_day)
+        suite.n = numbers[0]
+        suite.left = int(numbers[1])
+        suite.slots = int(numbers[2])
+        suite.quiet_volatility, suite.quiet_win_rate, suite.quiet_drift = numbers[4:_OWN]
         at = _OWN
-        suite.shock.restore(numbers[at : at + shock.NUMBERS])
-        at += shock.NUMBERS
-        suite.volatility.restore(numbers[at : at + volatility.NUMBERS])
-        at += volatility.NUMBERS
-        suite.win_rate.restore(numbers[at : at + win_rate.NUMBERS])
-        at += win_rate.NUMBERS
+        suite.shock.restore(numbers[at : at + shocks.NUMBERS])
+        at += shocks.NUMBERS
+        suite.volatility.restore(numbers[at : at + volatilities.NUMBERS])
+        at += volatilities.NUMBERS
+        suite.win_rate.restore(numbers[at : at + win_rates.NUMBERS])
+        at += win_rates.NUMBERS
         suite.drift.restore(numbers[at:])
-        suite.use(per_day)
+        suite._tune(numbers[3])
         return suite

@@ -1,58 +1,73 @@
-# ruff: noqa: FURB136, PLR1730, SIM300 -- a call of min or max costs more than the comparison
 """Fewer returns are gains than used to be: a one-sided CUSUM (Page 1954) on (win rate − gain) / deviation."""
 
 from math import sqrt
 
-MIN_RETURNS = 60
+from fleawatch.core.detectors import SLOT
+
 NUMBERS = 4
 
-_PRIOR = 200.0  # returns, half of them gains
-_SLOW = 1 / 1000
+_PRIOR = 200 / SLOT  # slots, half of whose returns were gains
+_SLOW = SLOT / 1000
 _ALLOWANCE = 0.08
+_LEAST = 0.01  # of the variance
 
 
 class WinRate:
-    """`rate` is the slow win rate; `sum` the statistic, `since` when it left zero."""
+    """`rate` is the slow win rate, `sum` the statistic, `since` when it was last zero."""
 
-    __slots__ = ("n", "rate", "since", "sum", "threshold")
+    __slots__ = ("for_gain", "for_loss", "gains", "rate", "since", "sum", "threshold")
 
-    n: float
     rate: float
     sum: float
     since: float
+    gains: float
+    for_gain: float
+    for_loss: float
     threshold: float
 
     def __init__(self) -> None:
-        self.n = 0.0
         self.rate = 0.5
         self.sum = 0.0
         self.since = 0.0
+        self.gains = 0.0
         self.threshold = 1e9
+        self._derive()
 
-    def push(self, gain: float, ts: float) -> bool:
-        """Take a return that is not zero: 1.0 for a gain, 0.0 for a loss."""
-        self.n = n = self.n + 1.0
-        rate = self.rate
-        e = rate - gain
-        weight = 1.0 / (n + _PRIOR)
-        self.rate = rate - (_SLOW if _SLOW > weight else weight) * e
-        if n < MIN_RETURNS:
-            return False
-        variance = rate * (1.0 - rate)
-        if variance < 0.01:
-            variance = 0.01
-        total = self.sum
+    def push(self, r: float, ts: float) -> bool:
+        if r > 0.0:
+            self.gains += 1.0
+            total = self.sum + self.for_gain
+        else:
+            total = self.sum + self.for_loss
         if total <= 0.0:
+            self.sum = 0.0
             self.since = ts
-        total += e / sqrt(variance) - _ALLOWANCE
-        self.sum = total if total > 0.0 else 0.0
+            return False
+        self.sum = total
         return total > self.threshold
+
+    def gather(self, r: float) -> None:
+        """Take a return before the sum begins."""
+        if r > 0.0:
+            self.gains += 1.0
+
+    def learn(self, slots: float) -> None:
+        self.rate += max(_SLOW, 1.0 / (slots + _PRIOR)) * (self.gains / SLOT - self.rate)
+        self.gains = 0.0
+        self._derive()
+
+    def _derive(self) -> None:
+        rate = self.rate
+        deviation = sqrt(max(rate * (1.0 - rate), _LEAST))
+        self.for_gain = (rate - 1.0) / deviation - _ALLOWANCE
+        self.for_loss = rate / deviation - _ALLOWANCE
 
     def rearm(self) -> None:
         self.sum = 0.0
 
     def numbers(self) -> tuple[float, ...]:
-        return (self.n, self.rate, self.sum, self.since)
+        return (self.rate, self.sum, self.since, self.gains)
 
     def restore(self, numbers: tuple[float, ...]) -> None:
-        self.n, self.rate, self.sum, self.since = numbers
+        self.rate, self.sum, self.since, self.gains = numbers
+        self._derive()
