@@ -10,7 +10,7 @@ import pytest
 
 from engine_app.log import read_all
 from fake_channels import FakeSlack, FakeTelegram
-from fleawatch.kit.emitter import AsyncEmitter
+from fleawatch import AsyncEmitter
 from fleawatch.settings import Settings
 from running import notifier, workers
 

@@ -1,5 +1,6 @@
 """What a trading agent imports. Needs the base install only."""
 
-from fleawatch.kit.emitter import AsyncEmitter
+from fleawatch.kit.async_emitter import AsyncEmitter
+from fleawatch.kit.emitter import Emitter, Stats, Undelivered
 
-__all__ = ["AsyncEmitter"]
+__all__ = ["AsyncEmitter", "Emitter", "Stats", "Undelivered"]

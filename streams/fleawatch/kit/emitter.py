@@ -1,98 +1,168 @@
-"""What a trading agent uses to be watched: it says what it has, what it closed, and that it is alive."""
+"""What a trading agent uses to be watched: it says what it has, what it closed, and that it is alive.
 
-import asyncio
+A call checks its values, numbers the event and leaves it in memory: no system call, no lock that anything slow is done
+under. A thread of the emitter's own does the rest (`courier.py`), so trouble with Kafka or the disk is never the agent's.
+"""
+
+import atexit
 import logging
+import os
 import time
-from contextlib import suppress
+import weakref
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Final, Literal, NamedTuple, Self, TypedDict
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
-
-from fleawatch.errors import BrokerUnavailable, ConfigError
+from fleawatch.errors import ConfigError
+from fleawatch.kit.backstage import Backstage
+from fleawatch.kit.courier import Courier
+from fleawatch.kit.home import Home
+from fleawatch.kit.lane import Lane
+from fleawatch.kit.link import Link
+from fleawatch.kit.plain import plain_equity, plain_trade
+from fleawatch.kit.spool import Spool, newest_epoch
+from fleawatch.kit.tidy import tidy
 from fleawatch.settings import Settings
 from fleawatch_schemas.codec import decode_equity, decode_health, decode_trade
 from fleawatch_schemas.wire import Equity, Health, Trade, encode
 
 log = logging.getLogger(__name__)
 
-GOODBYE_SECS = (
-    3.0  # for the last word, and again to deliver what is on its way; a supervisor kills after 10 s
-)
+INBOX_EVENTS: Final = 20_000
+"""Handed over and not yet looked at: some 20 s of 1,000 events/s in which the emitter's thread had no turn at all."""
+CLOSE_SECS: Final = 5.0
+SPILL_LIMIT_BYTES: Final = 256 << 20
+
+Status = Literal["ok", "degraded", "stopping"]
 
 
-class AsyncEmitter:
-    """Emits one agent's events, and a heartbeat every `heartbeat_secs` while it is open. Use as `async with`.
+class Stats(NamedTuple):
+    """Events since the emitter was started, all topics together."""
 
-    Each call returns when all in-sync replicas have the event. While Kafka is away it waits, however long that takes,
-    and the event is delivered once afterwards: put a timeout around the call if the agent must not wait (the event may
-    still arrive later, never twice). Nothing is kept on disk: what waits is lost with the process.
+    emitted: int
+    """calls that were accepted, and the heartbeats"""
+    queued: int
+    """now waiting for Kafka, in memory or on disk, those of earlier processes included"""
+    spilled: int
+    """that went by way of the disk"""
+    delivered: int
+    """acknowledged by all in-sync replicas, those of earlier processes included"""
+    dropped: int
+    """given up: no room, or refused by Kafka. They show as gaps in the sequence"""
 
-    An event the monitor would refuse raises `fleawatch_schemas.reasons.Rejected` (a ValueError that names the field)
-    here, where it can be fixed, and is not sent. Not for use from several event loops.
+
+class Undelivered(NamedTuple):
+    """What `close` could not deliver."""
+
+    kept: int
+    """events on disk, which the next start delivers first"""
+    lost: int
+    """events that were neither delivered nor kept"""
+
+
+class EmitterOptions(TypedDict, total=False):
+    """The keyword arguments of an emitter."""
+
+    heartbeat_secs: float
+    equity_interval_secs: float | None
+    labels: Mapping[str, str] | None
+    spill_dir: Path | None
+    spill_limit_bytes: int
+
+
+class Emitter:
+    """Emits one agent's events, and a heartbeat every `heartbeat_secs`, between `start` and `close`; use it with `with`.
+
+    No call waits for Kafka or raises because of it. A value that the monitor would refuse raises
+    `fleawatch_schemas.reasons.Rejected`, a ValueError that names the field, at the call; nothing is sent then.
+    From any thread; after a fork the child needs an emitter of its own.
     """
 
     def __init__(
-        self, agent_id: str, settings: Settings | None = None, *, heartbeat_secs: float = 10.0
+        self,
+        agent_id: str,
+        settings: Settings | None = None,
+        *,
+        heartbeat_secs: float = 10.0,
+        equity_interval_secs: float | None = None,
+        labels: Mapping[str, str] | None = None,
+        spill_dir: Path | None = None,
+        spill_limit_bytes: int = SPILL_LIMIT_BYTES,
     ) -> None:
-        self.agent_id = agent_id
-        self._settings = settings or Settings.load()
-        self._heartbeat_secs = heartbeat_secs
-        self._started = time.time()
-        self._epoch = int(self._started * 1000)
-        self._seq = {"equity": 0, "trades": 0, "health": 0}
-        self._producer: AIOKafkaProducer | None = None
-        self._heartbeat: asyncio.Task[None] | None = None
+        """Nothing is opened yet. `settings` come from the environment unless given.
 
-    async def start(self) -> None:
-        """Connect, and send the first heartbeat.
+        `heartbeat_secs` is also how soon silence is noticed: after three of them, but not before the monitor's floor.
+        `equity_interval_secs`, how often this agent means to send equity, and `labels` go with every heartbeat.
+        `spill_dir` is a folder of this agent's own, by default one in `FLEAWATCH_DATA_DIR`; it grows to `spill_limit_bytes`.
+        """
+        self.agent_id = agent_id
+        self.epoch = 0
+        self._settings = settings or Settings.load()
+        self._spill_dir = spill_dir or self._settings.data_dir / "agents" / f"{agent_id}.spill"
+        self._spill_limit = spill_limit_bytes
+        self._heartbeat_secs = heartbeat_secs
+        self._equity_interval_secs = equity_interval_secs
+        self._labels = dict(labels) if labels else None
+        self._started = time.time()
+        self._began = time.monotonic()
+        self._lanes = (Lane(), Lane(), Lane())
+        self._inbox: deque[Equity | Trade | Health] = deque()
+        self._home: Home | None = None
+        self._backstage: Backstage | None = None
+        self._state: Literal["new", "open", "closed", "forked"] = "new"
+
+    def start(self) -> None:
+        """Begin; does not wait for Kafka.
 
         Raises:
-            ConfigError: no servers are set.
-            BrokerUnavailable: none of them answers.
-            Rejected: the agent's id or the heartbeat's interval is not what the contract allows.
+            ConfigError: no servers are set, or another emitter holds the spill folder.
+            Rejected: the agent's id, the heartbeat's interval or a label is not what the contract allows.
         """
+        if self._state != "new":
+            raise RuntimeError("an emitter is started once: make a new one")
         if not self._settings.bootstrap_servers:
             raise ConfigError("FLEAWATCH_BOOTSTRAP_SERVERS is not set", hint="host:port of a Kafka broker")
-        self._encode_health("ok")  # refuse a bad id before anything is opened
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._settings.bootstrap_servers,
-            client_id=self.agent_id,
-            enable_idempotence=True,
-            acks="all",
-        )
+        decode_health(encode(self._heartbeat("ok")))  # refuse a bad id before anything is opened
         try:
-            await producer.start()
-        except KafkaError as exc:
-            await producer.stop()
-            raise BrokerUnavailable(f"no broker answers at {self._settings.bootstrap_servers}") from exc
-        self._producer = producer
-        await self.health()
-        self._heartbeat = asyncio.create_task(self._beat(), name=f"heartbeat of {self.agent_id}")
+            self._home = Home(self._spill_dir)
+            self.epoch = self._home.begin_epoch(newest_epoch(self._spill_dir))
+        except OSError as exc:
+            log.warning("%s: events are kept in memory only: %s", self.agent_id, exc)
+            self.epoch = int(time.time() * 1000)
+        self._state = "open"
+        _open.add(self)
+        self._backstage = Backstage(
+            self.agent_id,
+            Courier(self._inbox, self._lanes, Link(self._settings, self.agent_id), self._spill_limit),
+            self._open_spool if self._home is not None else None,
+            self._beat,
+            self._heartbeat_secs,
+        )
+        self.health()
+        self._backstage.start()
 
-    async def stop(self) -> None:
-        """Say that the agent is stopping, and disconnect: within 6 s, even if Kafka is away."""
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._heartbeat
-            self._heartbeat = None
-        if self._producer is not None:
-            producer = self._producer
-            try:
-                async with asyncio.timeout(GOODBYE_SECS):
-                    await self.health("stopping")
-            except (BrokerUnavailable, TimeoutError):
-                log.warning("could not say that %s is stopping: no broker", self.agent_id)
-            self._producer = None
-            try:
-                async with asyncio.timeout(GOODBYE_SECS):
-                    await producer.stop()
-            except TimeoutError:  # it waits for what cannot be delivered
-                await producer.client.close()
+    def close(self, timeout: float = CLOSE_SECS) -> Undelivered:
+        """Say that the agent is stopping, deliver what waits for at most `timeout` seconds, keep the rest on disk."""
+        if self._state != "open" or self._backstage is None:
+            return Undelivered(0, 0)
+        with self._lanes[2].lock:  # no heartbeat says "ok" after this
+            self.health("stopping")
+            self._state = "closed"
+        result = Undelivered(*self._backstage.end(timeout))
+        if self._home is not None:
+            self._home.close()
+        _open.discard(self)
+        if result.lost or result.kept:
+            log.warning(
+                "%s: %d events not delivered are on disk for the next start, %d are lost",
+                self.agent_id,
+                *result,
+            )
+        return result
 
-    async def equity(
+    def equity(
         self,
         equity: float,
         *,
@@ -105,26 +175,28 @@ class AsyncEmitter:
         currency: str | None = None,
     ) -> None:
         """Equity is cash plus open positions at market. `net_deposits`: since the account began, cumulative."""
-        raw = encode(
-            Equity(
-                v=1,
-                agent_id=self.agent_id,
-                epoch=self._epoch,
-                seq=self._seq["equity"],
-                ts=time.time() if ts is None else ts,
-                equity=equity,
-                balance=balance,
-                open_positions=open_positions,
-                net_deposits=net_deposits,
-                unrealised_pnl=unrealised_pnl,
-                equity_basis=equity_basis,
-                currency=currency,
+        lane = self._lanes[0]
+        with lane.lock:
+            event = Equity(
+                1,
+                self.agent_id,
+                self.epoch,
+                lane.seq,
+                time.time() if ts is None else ts,
+                equity,
+                balance,
+                open_positions,
+                net_deposits,
+                unrealised_pnl,
+                equity_basis,
+                currency,
             )
-        )
-        decode_equity(raw)
-        await self._send("equity", raw)
+            if not plain_equity(event):
+                event = tidy(event)
+                decode_equity(encode(event))
+            self._hand_over(lane, event)
 
-    async def trade(
+    def trade(
         self,
         *,
         trade_id: str,
@@ -141,92 +213,165 @@ class AsyncEmitter:
         funding: float = 0.0,
     ) -> None:
         """Report a closed round trip; `side` is the entry's, `slippage` per unit. It happened at `exit_ts`."""
-        raw = encode(
-            Trade(
-                v=1,
-                agent_id=self.agent_id,
-                epoch=self._epoch,
-                seq=self._seq["trades"],
-                ts=exit_ts,
-                trade_id=trade_id,
-                strategy=strategy,
-                asset=asset,
-                side=side,
-                size=size,
-                entry_price=entry_price,
-                exit_price=exit_price,
-                entry_ts=entry_ts,
-                exit_ts=exit_ts,
-                fees=fees,
-                slippage=slippage,
-                funding=funding,
+        lane = self._lanes[1]
+        with lane.lock:
+            event = Trade(
+                1,
+                self.agent_id,
+                self.epoch,
+                lane.seq,
+                exit_ts,
+                trade_id,
+                strategy,
+                asset,
+                side,
+                size,
+                entry_price,
+                exit_price,
+                entry_ts,
+                exit_ts,
+                fees,
+                slippage,
+                funding,
             )
-        )
-        decode_trade(raw)
-        await self._send("trades", raw)
+            if not plain_trade(event):
+                event = tidy(event)
+                decode_trade(encode(event))
+            self._hand_over(lane, event)
 
-    async def health(
+    def health(
         self,
-        status: Literal["ok", "degraded", "stopping"] = "ok",
+        status: Status = "ok",
         *,
         errors_1h: int | None = None,
         last_error: str | None = None,
-        api_latency_ms: dict[str, float] | None = None,
+        api_latency_ms: Mapping[str, float] | None = None,
         last_action_ts: float | None = None,
-        equity_interval_secs: float | None = None,
     ) -> None:
         """Send a heartbeat now; the plain ones are sent without being asked for."""
-        raw = self._encode_health(
-            status,
-            errors_1h=errors_1h,
-            last_error=last_error,
-            api_latency_ms=api_latency_ms,
-            last_action_ts=last_action_ts,
-            equity_interval_secs=equity_interval_secs,
-        )
-        await self._send("health", raw)
-
-    def _encode_health(self, status: Literal["ok", "degraded", "stopping"], **details: Any) -> bytes:
-        now = time.time()
-        raw = encode(
-            Health(
-                v=1,
-                agent_id=self.agent_id,
-                epoch=self._epoch,
-                seq=self._seq["health"],
-                ts=now,
-                status=status,
-                uptime_secs=max(0.0, now - self._started),
-                interval_secs=self._heartbeat_secs,
-                **details,
+        lane = self._lanes[2]
+        with lane.lock:
+            event = self._heartbeat(status)
+            event = tidy(
+                Health(
+                    1,
+                    event.agent_id,
+                    event.epoch,
+                    event.seq,
+                    event.ts,
+                    event.status,
+                    event.uptime_secs,
+                    event.interval_secs,
+                    None,
+                    errors_1h,
+                    last_error,
+                    dict(api_latency_ms) if api_latency_ms else None,
+                    last_action_ts,
+                    event.equity_interval_secs,
+                    event.labels,
+                )
             )
+            decode_health(encode(event))
+            self._hand_over(lane, event)
+
+    def flush(self, timeout: float = CLOSE_SECS) -> bool:
+        """Wait until everything emitted so far, by anybody, is delivered; False if that took too long."""
+        deadline = time.monotonic() + timeout
+        while self.stats().queued:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def stats(self) -> Stats:
+        courier = self._backstage.courier if self._backstage else None
+        return Stats(
+            emitted=sum(lane.seq for lane in self._lanes),
+            queued=courier.waiting_events if courier else len(self._inbox),
+            spilled=courier.spilled if courier else 0,
+            delivered=sum(lane.delivered for lane in self._lanes),
+            dropped=sum(lane.dropped + lane.lost_at_door for lane in self._lanes),
         )
-        decode_health(raw)
-        return raw
 
-    async def _send(self, topic: str, raw: bytes) -> None:
-        """Send validated bytes. Their seq is used up before anything is awaited: another call may come meanwhile."""
-        if self._producer is None:
-            raise RuntimeError("the emitter is not started: use it as `async with AsyncEmitter(...)`")
-        self._seq[topic] += 1
-        try:
-            await self._producer.send_and_wait(self._settings.topic(topic), raw, key=self.agent_id.encode())
-        except KafkaError as exc:
-            raise BrokerUnavailable(f"an event for {topic} was not acknowledged: {exc}") from exc
+    def _open_spool(self) -> Spool:
+        return Spool(self._spill_dir, self.epoch)
 
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(self._heartbeat_secs)
-            try:
-                await self.health()
-            except BrokerUnavailable as exc:
-                log.warning("heartbeat of %s not sent: %s", self.agent_id, exc)
+    def _beat(self) -> None:
+        with self._lanes[2].lock:
+            if self._state == "open":
+                self.health()
 
-    async def __aenter__(self) -> Self:
-        await self.start()
+    def _heartbeat(self, status: Status) -> Health:
+        return Health(
+            1,
+            self.agent_id,
+            self.epoch,
+            self._lanes[2].seq,
+            time.time(),
+            status,
+            time.monotonic() - self._began,
+            self._heartbeat_secs,
+            None,
+            None,
+            None,
+            None,
+            None,
+            self._equity_interval_secs,
+            self._labels,
+        )
+
+    def _hand_over(self, lane: Lane, event: Equity | Trade | Health) -> None:
+        """The event is valid and its number used up, whatever becomes of it: a lost one shows as a gap."""
+        if self._state != "open":
+            self._refuse_use(lane)
+            return
+        lane.seq += 1
+        if len(self._inbox) < INBOX_EVENTS:
+            self._inbox.append(event)
+        else:
+            lane.lost_at_door += 1
+
+    def _refuse_use(self, lane: Lane) -> None:
+        if self._state == "new":
+            raise RuntimeError("the emitter is not started: use it as `with Emitter(...)`")
+        if self._state == "forked":
+            raise RuntimeError(
+                "this emitter belongs to the parent process: make one with another id after the fork"
+            )
+        if not lane.lost_at_door:
+            log.warning("%s: an event was emitted after close(), and is lost", self.agent_id)
+        lane.lost_at_door += 1  # a thread that outlives the emitter by a moment must not fail for it
+
+    def _after_fork(self) -> None:
+        self._state = "forked"
+        if self._home is not None:
+            self._home.close()
+
+    def __enter__(self) -> Self:
+        self.start()
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.stop()
+        self.close()
+
+
+_open: "weakref.WeakSet[Emitter]" = weakref.WeakSet()
+
+
+def _in_child() -> None:
+    """The threads are gone, the locks may be held for ever: the parent's emitters are not the child's."""
+    for emitter in list(_open):
+        emitter._after_fork()
+    _open.clear()
+
+
+def _at_exit() -> None:
+    """For agents that end without `close`."""
+    for emitter in list(_open):
+        emitter.close()
+
+
+os.register_at_fork(after_in_child=_in_child)
+atexit.register(_at_exit)

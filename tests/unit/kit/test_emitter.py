@@ -1,51 +1,147 @@
-"""The emitter refuses what the monitor would refuse, before anything is sent."""
+"""The emitter refuses what the monitor would refuse, at the call; nothing else ever fails there."""
 
+import math
+import os
 import subprocess
 import sys
+from decimal import Decimal
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from fleawatch import AsyncEmitter, Emitter
 from fleawatch.errors import ConfigError
-from fleawatch.kit import AsyncEmitter
 from fleawatch.settings import Settings
 from fleawatch_schemas.reasons import Rejected
 
-SETTINGS = Settings(bootstrap_servers="127.0.0.1:1")
+NOWHERE = "127.0.0.1:1"
+"""A port that nothing listens on."""
 
 
-async def test_a_bad_value_is_refused_at_the_call_naming_the_field() -> None:
-    emitter = AsyncEmitter("bot", SETTINGS)
-    with pytest.raises(Rejected, match="equity"):
-        await emitter.equity(float("nan"), balance=1.0, open_positions=0)
-    with pytest.raises(Rejected, match="open_positions"):
-        await emitter.equity(1.0, balance=1.0, open_positions=-1)
-    with pytest.raises(Rejected, match="size"):
-        await emitter.trade(
-            trade_id="1",
-            strategy="s",
-            asset="a",
-            side="buy",
-            size=0,
-            entry_price=1,
-            exit_price=1,
-            entry_ts=1,
-            exit_ts=2,
-        )
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(bootstrap_servers=NOWHERE, data_dir=tmp_path)
 
 
-async def test_a_bad_agent_id_is_refused_before_connecting() -> None:
+def test_a_bad_value_is_refused_at_the_call_naming_the_field(settings: Settings) -> None:
+    with Emitter("bot", settings) as emitter:
+        with pytest.raises(Rejected, match="equity"):
+            emitter.equity(math.nan, balance=1.0, open_positions=0)
+        with pytest.raises(Rejected, match="open_positions"):
+            emitter.equity(1.0, balance=1.0, open_positions=-1)
+        with pytest.raises(Rejected, match="size"):
+            emitter.trade(
+                trade_id="1",
+                strategy="s",
+                asset="a",
+                side="buy",
+                size=0,
+                entry_price=1,
+                exit_price=1,
+                entry_ts=1,
+                exit_ts=2,
+            )
+        with pytest.raises(Rejected, match="last_error"):
+            emitter.health(last_error="x" * 501)
+        assert emitter.close(0.0).lost == 0
+        assert emitter.stats().emitted == 2, "the heartbeats: what was refused has used up no number"
+
+
+def test_numbers_of_other_libraries_are_numbers(settings: Settings) -> None:
+    with Emitter("bot", settings) as emitter:
+        emitter.equity(np.float64(1.5), balance=float(np.float32(2.5)), open_positions=np.int64(3))  # type: ignore[arg-type]  # a bot's
+        emitter.equity(Decimal("1.5"), balance=2, open_positions=0)  # type: ignore[arg-type]  # a bot's
+        with pytest.raises(Rejected, match="balance"):
+            emitter.equity(1.0, balance="2", open_positions=0)  # type: ignore[arg-type]  # a mistake
+        emitter.close(0.0)
+
+
+def test_a_bad_agent_id_is_refused_before_anything_is_opened(settings: Settings) -> None:
     with pytest.raises(Rejected, match="agent_id"):
-        await AsyncEmitter("not an id", SETTINGS).start()
+        Emitter("not an id", settings).start()
+    assert not list(settings.data_dir.iterdir())
 
 
-async def test_no_servers_is_a_setting_to_fix() -> None:
+def test_no_servers_is_a_setting_to_fix() -> None:
     with pytest.raises(ConfigError, match="FLEAWATCH_BOOTSTRAP_SERVERS"):
-        await AsyncEmitter("bot", Settings(bootstrap_servers="")).start()
+        Emitter("bot", Settings(bootstrap_servers="")).start()
 
 
-async def test_use_before_start_is_said_plainly() -> None:
-    with pytest.raises(RuntimeError, match="async with"):
-        await AsyncEmitter("bot", SETTINGS).equity(1.0, balance=1.0, open_positions=0)
+async def test_use_before_start_is_said_plainly(settings: Settings) -> None:
+    with pytest.raises(RuntimeError, match="not started"):
+        Emitter("bot", settings).equity(1.0, balance=1.0, open_positions=0)
+    with pytest.raises(RuntimeError, match="not started"):
+        await AsyncEmitter("bot", settings).equity(1.0, balance=1.0, open_positions=0)
+
+
+def test_use_after_close_is_counted_and_fails_nobody(settings: Settings) -> None:
+    emitter = Emitter("bot", settings)
+    emitter.start()
+    emitter.close(0.0)
+    emitter.equity(1.0, balance=1.0, open_positions=0)
+    assert emitter.stats().dropped == 1
+
+
+def test_one_spill_folder_has_one_emitter(settings: Settings) -> None:
+    with Emitter("bot", settings) as emitter:
+        with pytest.raises(ConfigError, match="another emitter"):
+            Emitter("bot", settings).start()
+        emitter.close(0.0)
+    with Emitter("bot", settings) as again:
+        again.close(0.0)
+
+
+def test_an_epoch_is_later_than_the_one_before_whatever_the_clock_says(settings: Settings) -> None:
+    with Emitter("bot", settings) as first:
+        first.close(0.0)
+    (settings.data_dir / "agents" / "bot.spill" / "epoch").write_text("4102444800000", encoding="ascii")
+    with Emitter("bot", settings) as second:
+        second.close(0.0)
+    assert second.epoch == 4102444800001 > first.epoch
+
+
+def test_without_a_folder_events_are_kept_in_memory(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with Emitter("bot", Settings(bootstrap_servers=NOWHERE), spill_dir=tmp_path / "file" / "x") as emitter:
+        emitter.equity(1.0, balance=1.0, open_positions=0)
+        left = emitter.close(0.0)
+    assert left.kept == 0
+    assert left.lost == 3
+
+
+def test_what_could_not_be_delivered_is_told_and_waits_on_disk(settings: Settings) -> None:
+    with Emitter("bot", settings) as emitter:
+        for _ in range(100):
+            emitter.equity(1.0, balance=1.0, open_positions=0)
+        left = emitter.close(0.1)
+    assert left == (102, 0)
+    with Emitter("bot", settings) as emitter:
+        assert emitter.close(0.1).kept == 104
+
+
+@pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded:DeprecationWarning"
+)  # which is what is tested
+def test_a_forked_child_is_told_to_make_its_own_and_holds_no_lock(settings: Settings) -> None:
+    with Emitter("bot", settings) as emitter:
+        child = os.fork()
+        if child == 0:
+            try:
+                emitter.equity(1.0, balance=1.0, open_positions=0)
+            except RuntimeError as exc:
+                os._exit(0 if "parent" in str(exc) else 2)
+            os._exit(1)
+        assert os.waitpid(child, 0)[1] == 0
+        emitter.close(0.0)
+
+
+def test_an_agent_that_ends_without_close_loses_nothing(tmp_path: Path) -> None:
+    code = "from fleawatch import Emitter; fw = Emitter('bot'); fw.start(); fw.equity(1.0, balance=1.0, open_positions=0)"
+    env = {**os.environ, "FLEAWATCH_BOOTSTRAP_SERVERS": NOWHERE, "FLEAWATCH_DATA_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "3 events not delivered are on disk" in done.stderr
 
 
 def test_importing_the_kit_needs_the_base_install_only() -> None:

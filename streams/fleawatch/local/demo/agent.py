@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-from fleawatch.kit import AsyncEmitter
+from fleawatch import AsyncEmitter
 from fleawatch.local.demo.roster import MAX_AGENTS, Profile, roster
 from fleawatch.settings import Settings
 

@@ -1,0 +1,83 @@
+"""The emitter's thread: an event loop of its own with the courier and the heartbeats."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from fleawatch.kit.courier import Courier
+from fleawatch.kit.spool import Spool
+
+log = logging.getLogger(__name__)
+
+GRACE_SECS = 2.0
+"""Beyond the limit that `close` was given: to write to disk what is left, and to disconnect."""
+
+
+class Backstage:
+    """`beat` is called every `beat_secs`."""
+
+    def __init__(
+        self,
+        agent_id: str,
+        courier: Courier,
+        open_spool: Callable[[], Spool] | None,
+        beat: Callable[[], None],
+        beat_secs: float,
+    ) -> None:
+        self.courier = courier
+        self._agent_id = agent_id
+        self._open_spool = open_spool
+        self._beat = beat
+        self._beat_secs = beat_secs
+        self._thread = threading.Thread(target=self._run, name=f"fleawatch {agent_id}", daemon=True)
+        self._ready = threading.Event()
+        self._ended = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._flush_secs = 0.0
+        self._left = (0, 0)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def end(self, timeout: float) -> tuple[int, int]:
+        """Returns how many undelivered events are on disk, and how many are nowhere."""
+        self._flush_secs = timeout
+        self._ready.wait(GRACE_SECS)
+        if self._loop is not None and self._stop is not None:
+            with suppress(RuntimeError):  # its loop has ended: something failed, and was logged
+                self._loop.call_soon_threadsafe(self._stop.set)
+        if not self._ended.wait(timeout + GRACE_SECS):
+            log.warning("%s: closing takes too long, it is left to itself", self._agent_id)
+            return 0, self.courier.waiting_events
+        self._thread.join(GRACE_SECS)
+        return self._left
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except Exception:
+            log.exception("%s: events are no longer delivered", self._agent_id)
+        finally:
+            self._ready.set()
+            self._ended.set()
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        self._ready.set()
+        await self.courier.start(self._open_spool, f"fleawatch {self._agent_id} disk")
+        heart = asyncio.create_task(self._keep_beating())
+        await self._stop.wait()
+        heart.cancel()
+        lost = await self.courier.finish(self._flush_secs)
+        self._left = (self.courier.waiting_events - lost, lost)
+        self._ended.set()  # what is left to do nobody needs to wait for
+        await self.courier.disconnect()
+
+    async def _keep_beating(self) -> None:
+        while True:
+            await asyncio.sleep(self._beat_secs)
+            self._beat()

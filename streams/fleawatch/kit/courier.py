@@ -1,0 +1,231 @@
+"""From the agent's memory to Kafka, by way of the disk when Kafka is slow or away. Runs in the emitter's own thread.
+
+    inbox ──▶ waiting ──────────────▶ flight ──▶ Kafka
+                 │  not acknowledged     ▲
+                 └─▶ within 40 ms ▶ spool┘
+
+One flight at a time, so nothing overtakes anything. What is on disk is older than what waits in memory and goes first.
+While the disk holds anything, whatever waits is moved behind it, so memory stays small however long Kafka is away.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final
+
+from aiokafka.errors import KafkaError
+
+from fleawatch.kit.lane import Lane
+from fleawatch.kit.link import Link
+from fleawatch.kit.scribe import Scribe
+from fleawatch.kit.segment import TOPICS, Item
+from fleawatch.kit.spool import Spool
+from fleawatch_schemas.wire import Equity, Health, Trade, encode
+
+log = logging.getLogger(__name__)
+
+POLL_SECS: Final = (
+    0.01  # the inbox is looked at: waking this thread from the agent's would cost the agent a system call
+)
+SPILL_AFTER_SECS: Final = 0.03
+TICK_SECS: Final = 0.03  # POLL + SPILL_AFTER + TICK, and an fsync: under 100 ms
+FLIGHT_EVENTS: Final = 500
+FLIGHT_BYTES: Final = 1 << 18
+MEMORY_EVENTS: Final = 20_000
+# How full the spill (or without one, the memory) may be for an event of each topic to be taken, in the order of TOPICS.
+ROOM: Final = (0.9, 1.0, 0.8)
+
+Event = Equity | Trade | Health
+_INDEX: dict[type[Event], int] = {Equity: 0, Trade: 1, Health: 2}
+
+
+class Courier:
+    """`waiting_events` is what is not yet delivered, wherever it is."""
+
+    def __init__(
+        self,
+        inbox: deque[Event],
+        lanes: Sequence[Lane],
+        link: Link,
+        spill_limit: int,
+    ) -> None:
+        self._inbox = inbox
+        self._lanes = lanes
+        self._link = link
+        self._spill_limit = spill_limit
+        self._spool: Spool | None = None
+        self._waiting: deque[Item] = deque()
+        self._flight: list[Item] = []
+        self._flight_since = 0.0
+        self._flight_stored = False
+        self._disk_trouble = ""
+        self._books = asyncio.Lock()  # held while events move between memory, flight and disk
+        self._more = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._scribe: Scribe
+        self.spilled = 0
+
+    @property
+    def waiting_events(self) -> int:
+        stored = self._spool.waiting if self._spool else 0
+        return (
+            len(self._inbox) + len(self._waiting) + stored + (0 if self._flight_stored else len(self._flight))
+        )
+
+    @property
+    def disk_trouble(self) -> str:
+        """Why events are not kept on disk; empty while they are."""
+        return self._disk_trouble
+
+    async def start(self, open_spool: Callable[[], Spool] | None, thread: str) -> None:
+        """Begin to deliver; what an earlier process left on disk goes first. `thread` names the one for the disk."""
+        self._scribe = Scribe(thread)
+        if open_spool is None:
+            self._disk_trouble = "there is no spill folder"
+        else:
+            try:
+                self._spool = await self._scribe.do(open_spool)
+            except OSError as exc:
+                self._disk_trouble = str(exc)
+                log.warning("events are kept in memory only: %s", exc)
+        self._tasks = [asyncio.create_task(work) for work in (self._poll(), self._deliver(), self._spill())]
+        for task in self._tasks:
+            task.add_done_callback(_say_why)
+
+    async def finish(self, seconds: float) -> int:
+        """Deliver for so long, then put the rest on disk. Returns how many events could not be put there."""
+        self.take_in()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self.waiting_events:
+                    self._idle.clear()
+                    await self._idle.wait()
+        async with self._books:
+            for task in self._tasks:
+                task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.take_in()
+        await self._store()
+        if self._spool is not None:
+            await self._scribe.do(self._spool.close)
+        self._scribe.end()
+        return len(self._waiting) + (0 if self._flight_stored else len(self._flight))
+
+    async def disconnect(self) -> None:
+        await self._link.close()
+
+    async def _poll(self) -> None:
+        while True:
+            self.take_in()
+            await asyncio.sleep(POLL_SECS)
+
+    def take_in(self) -> None:
+        """Encode what the agent has handed over, and let in what there is room for."""
+        inbox = self._inbox
+        if not inbox:
+            return
+        for _ in range(len(inbox)):
+            event = inbox.popleft()
+            index = _INDEX[type(event)]
+            if self._fill() >= ROOM[index]:
+                self._lanes[index].dropped += 1
+            else:
+                self._waiting.append(Item(index, encode(event)))
+        self._more.set()
+
+    def _fill(self) -> float:
+        memory = len(self._waiting) / MEMORY_EVENTS
+        return max(memory, self._spool.size / self._spill_limit) if self._spool else memory
+
+    async def _deliver(self) -> None:
+        while True:
+            async with self._books:
+                await self._board()
+            if not self._flight:
+                self._idle.set()
+                self._more.clear()
+                await self._more.wait()
+                continue
+            await self._fly()
+
+    async def _board(self) -> None:
+        spool = self._spool
+        if spool is not None and not spool.empty:
+            self._flight = await self._scribe.do(lambda: spool.peek(FLIGHT_EVENTS, FLIGHT_BYTES))
+            self._flight_stored = bool(self._flight)
+            if self._flight:
+                return
+        total = 0
+        flight: list[Item] = []
+        while self._waiting and len(flight) < FLIGHT_EVENTS:
+            total += len(self._waiting[0].raw)
+            if flight and total > FLIGHT_BYTES:
+                break
+            flight.append(self._waiting.popleft())
+        self._flight_since = time.monotonic()
+        self._flight_stored = False
+        self._flight = flight
+
+    async def _fly(self) -> None:
+        """Deliver the flight; returns when every event of it is acknowledged, or refused for good."""
+        flight = self._flight
+        await self._link.carry(flight, self._landed, self._refused)
+        async with self._books:
+            spool = self._spool
+            if self._flight_stored and spool is not None:
+                count = len(flight)
+                await self._scribe.do(lambda: spool.commit(count))
+            self._flight = []
+            self._flight_stored = False
+
+    def _landed(self, topic: int, count: int) -> None:
+        self._lanes[topic].delivered += count
+
+    def _refused(self, item: Item, why: KafkaError) -> None:
+        self._lanes[item.topic].dropped += 1
+        log.error("Kafka refuses an event for %s: %s", TOPICS[item.topic], why)
+
+    async def _spill(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECS)
+            late = (
+                self._flight
+                and not self._flight_stored
+                and time.monotonic() - self._flight_since > SPILL_AFTER_SECS
+            )
+            if late or (self._waiting and self._spool is not None and not self._spool.empty):
+                await self._store()
+
+    async def _store(self) -> None:
+        """Append what is not delivered and not on disk. A disk that fails is tried again at the next tick."""
+        spool = self._spool
+        if spool is None:
+            return
+        async with self._books:
+            taken = len(self._waiting)  # what comes while this is written stays behind it
+            items = [*self._waiting] if self._flight_stored else [*self._flight, *self._waiting]
+            if not items:
+                return
+            try:
+                await self._scribe.do(lambda: spool.append(items))
+            except OSError as exc:
+                if not self._disk_trouble:
+                    log.warning("events are kept in memory only, for now: %s", exc)
+                self._disk_trouble = str(exc)
+                return
+            if self._disk_trouble:
+                log.warning("events are kept on disk again")
+                self._disk_trouble = ""
+            for _ in range(taken):
+                self._waiting.popleft()
+            self._flight_stored = bool(self._flight)
+            self.spilled += len(items)
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("the delivery of events has ended", exc_info=error)

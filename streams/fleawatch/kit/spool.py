@@ -1,0 +1,158 @@
+"""Events on disk, first in, first out, in a bounded row of segment files. Used by one thread; every call may block on the disk.
+
+    <epoch of the process>-<number>.spill
+
+Sorted by name this is the order of delivery: what an earlier process left comes first. A segment is removed when all
+of it is delivered. How far the first one is delivered is not stored: after a crash at most one segment is sent again,
+and the monitor drops what it has by epoch and seq.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from fleawatch.kit.segment import MAGIC, Item, Stored, pack, parse
+
+log = logging.getLogger(__name__)
+
+SEGMENT_BYTES = 1 << 20
+READ_BYTES = 1 << 18  # more than the largest record, so that a read always holds one
+_NAME = re.compile(r"(\d{16})-(\d{8})\.spill")
+
+
+def newest_epoch(directory: Path) -> int:
+    """Of the segments that are there; 0 if there are none."""
+    names = (_NAME.fullmatch(path.name) for path in directory.glob("*.spill"))
+    return max((int(name[1]) for name in names if name), default=0)
+
+
+class Spool:
+    """`size` is what lies on disk, in bytes; `waiting` how many events that is, as far as has been counted."""
+
+    def __init__(self, directory: Path, epoch: int, *, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self._directory = directory
+        self._epoch = epoch
+        self._segment_bytes = segment_bytes
+        directory.mkdir(parents=True, exist_ok=True)
+        found = sorted(path for path in directory.iterdir() if _NAME.fullmatch(path.name))
+        self._segments = found
+        self._sizes = {path: path.stat().st_size for path in found}
+        self.size = sum(self._sizes.values())
+        self._read_at = len(MAGIC)
+        self._number = 0
+        self._file: int | None = None  # the segment that is appended to: the last one, if any
+        self.waiting = sum(sum(1 for _ in parse(path.read_bytes()[len(MAGIC) :])) for path in found)
+
+    @property
+    def empty(self) -> bool:
+        return not self._segments
+
+    def append(self, items: Sequence[Item]) -> None:
+        """Write and fsync. When it raises, nothing of `items` is kept.
+
+        Raises:
+            OSError: the disk is full, or fails.
+        """
+        data = pack(items)
+        file = self._file
+        if file is None or self._sizes[self._segments[-1]] >= self._segment_bytes:
+            file = self._open_next()
+        path = self._segments[-1]
+        before = self._sizes[path]
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(file, rest) :]
+            os.fsync(file)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(file, before)
+            raise
+        self._sizes[path] = before + len(data)
+        self.size += len(data)
+        self.waiting += len(items)
+
+    def peek(self, count: int, most_bytes: int) -> list[Item]:
+        """The oldest events: at least one unless all is empty, at most `count`, and about `most_bytes`."""
+        items: list[Item] = []
+        total = 0
+        for item, _ in self._next(count):
+            if items and total + len(item.raw) > most_bytes:
+                break
+            items.append(item)
+            total += len(item.raw)
+        return items
+
+    def commit(self, count: int) -> None:
+        """The oldest `count` events, which lie in one segment as `peek` gave them, are delivered."""
+        stored = self._next(count)
+        if stored:
+            self._read_at = stored[-1].end
+            self.waiting -= len(stored)
+        self._next(1)  # removes the segment if that was its end
+
+    def close(self) -> None:
+        self._close_file()
+
+    def _next(self, count: int) -> list[Stored]:
+        """From the first segment that has a whole record left; exhausted ones are removed, a damaged rest with them."""
+        while self._segments:
+            first = self._segments[0]
+            found: list[Stored] = []
+            with first.open("rb") as file:
+                file.seek(self._read_at)
+                data = file.read(READ_BYTES + 64)
+                for stored in parse(data, self._read_at):
+                    found.append(stored)
+                    if len(found) == count:
+                        break
+            if found:
+                return found
+            if data:
+                log.warning("spill segment %s: %d bytes at its end cannot be read", first.name, len(data))
+            self._remove_first()
+        return []
+
+    def _remove_first(self) -> None:
+        first = self._segments.pop(0)
+        if not self._segments:
+            self._close_file()
+        self.size -= self._sizes.pop(first)
+        self._read_at = len(MAGIC)
+        first.unlink(missing_ok=True)
+        # A removed name that came back after a power cut would be an old epoch's events after a new one's.
+        self._sync_directory()
+
+    def _open_next(self) -> int:
+        self._close_file()
+        path = self._directory / f"{self._epoch:016d}-{self._number:08d}.spill"
+        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+        self._number += 1
+        try:
+            os.write(file, MAGIC)
+            self._sync_directory()
+        except OSError:
+            os.close(file)
+            with suppress(OSError):
+                path.unlink()
+            raise
+        self._file = file
+        self._segments.append(path)
+        self._sizes[path] = len(MAGIC)
+        self.size += len(MAGIC)
+        return file
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _sync_directory(self) -> None:
+        handle = os.open(self._directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
