@@ -32,7 +32,7 @@ _NO_PARTS: Mapping[bytes, bytes] = MappingProxyType({})
 
 
 CLOSES = 16
-"""Ended seconds of one agent that are kept for the fleet: they are taken over once a second, so more come only where history is read."""
+"""Ended seconds of an agent that are kept for the fleet. They are taken over once a second: more come only where history is read."""
 
 
 class EquityState:
