@@ -100,11 +100,10 @@ class Liveness:
             looks.forget()
 
     def _check_partition(self, tp: TP, now: float, since: float, both_since: float | None) -> None:
-        floor = self._settings.liveness_floor_secs
         states = self._health.states(tp.partition)
         equity = {} if both_since is None else self._equity.states(tp.partition)
         looks = self._looks.setdefault(tp.partition, Looks())
-        for key in looks.due(states, now, floor / 2):
+        for key in looks.due(states, now):
             state = states[key]
             state.home = tp.partition  # not stored: after a restart a silent agent has no event to set it
             other = equity.get(key)
@@ -115,8 +114,8 @@ class Liveness:
                 self._registry.entry(state.agent_id).equity_interval_secs,
                 self._refusals.since(tp.partition, key, received),
             )
-            outputs = stopped(state, now, since, floor) + unmonitored(state, side, now, floor)
-            looks.again(key, next_look(state, side, now, since, floor))
+            outputs = stopped(state, now, since) + unmonitored(state, side, now)
+            looks.again(key, next_look(state, side, now, since))
             if outputs:
                 self._health.dirty(tp.partition).add(key)
                 self.on_changed(tp.partition, (key,))

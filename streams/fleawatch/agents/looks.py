@@ -12,14 +12,14 @@ class Looks:
         self._known: set[bytes] = set()
         self._heap: list[tuple[float, bytes]] = []
 
-    def due(self, states: dict[bytes, Any], now: float, spread: float) -> list[bytes]:
-        """Take who is due. A partition that is new here is spread over `spread` seconds: nobody is due before."""
+    def due(self, states: dict[bytes, Any], now: float) -> list[bytes]:
+        """Take who is due. A partition that is new here is spread over half of the shortest grace: nobody is due before."""
         if states is not self._states:
             self._states = states
             self._known = set(states)
-            share = spread / max(1, len(states))
+            share = 0.5 / max(1, len(states))
             self._heap = [
-                (now if state.watch else now + share * place, key)
+                (now if state.watch else now + share * place * state.rules.agent_stopped.threshold, key)
                 for place, (key, state) in enumerate(states.items())
             ]
             heapify(self._heap)

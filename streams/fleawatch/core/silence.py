@@ -24,7 +24,7 @@ from fleawatch.core.alerts import (
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.health_state import HealthState
 from fleawatch.core.outputs import Output
-from fleawatch.core.rules import DEFAULTS, REPUBLISH_SECS
+from fleawatch.core.rules import REPUBLISH_SECS
 from fleawatch_schemas.reasons import Reason
 
 UNDECLARED_SECS = 300.0
@@ -47,15 +47,12 @@ class Side(NamedTuple):
     refused: str = ""  # reason of the last refusal since the last equity event, "" if there is none
 
 
-def stopped(st: HealthState, now: float, since: float | None, floor: float) -> tuple[Output, ...]:
-    """The rule agent_stopped, and its repeats while it is open. When outputs are returned, the state has changed.
-
-    `floor` (seconds) is the shortest silence that counts, unless a rule says otherwise.
-    """
+def stopped(st: HealthState, now: float, since: float | None) -> tuple[Output, ...]:
+    """The rule agent_stopped, and its repeats while it is open. When outputs are returned, the state has changed."""
     if since is None:
         return ()
     rule = st.rules.agent_stopped
-    grace = _grace(st, floor)
+    grace = _grace(st)
     if now <= max(st.received, since) + grace and not is_open(st, rule):
         return ()
     silent = now - st.received
@@ -68,7 +65,7 @@ def stopped(st: HealthState, now: float, since: float | None, floor: float) -> t
     return (tell(st, rule, cause, Words(title, body, silent, grace)),)
 
 
-def unmonitored(st: HealthState, side: Side, now: float, floor: float) -> tuple[Output, ...]:
+def unmonitored(st: HealthState, side: Side, now: float) -> tuple[Output, ...]:
     """The rule agent_unmonitored: signs of life, but no equity event was applied; without one drawdown is not seen.
 
     Named after the last equity event that was applied, as agent_stopped is after the last heartbeat; where there is none,
@@ -77,7 +74,7 @@ def unmonitored(st: HealthState, side: Side, now: float, floor: float) -> tuple[
     rule = st.rules.agent_unmonitored
     if side.since is None or not rule.enabled:
         return ()
-    due = _equity_due(st, side, side.since, floor)
+    due = _equity_due(st, side, side.since)
     # alive is who gave a sign of life when equity was overdue: an agent that died is not called unmonitored first
     holds = _judged(st) and st.received > due
     if not holds and rule.name not in st.alerts:
@@ -98,21 +95,21 @@ def unmonitored(st: HealthState, side: Side, now: float, floor: float) -> tuple[
     return (tell(st, rule, cause, Words(title, body, silent / interval, rule.threshold)),)
 
 
-def next_look(st: HealthState, side: Side, now: float, since: float, floor: float) -> float:
+def next_look(st: HealthState, side: Side, now: float, since: float) -> float:
     """The earliest time at which a tick could have an outcome, provided that `since` stays or grows.
 
-    An event gives at least `floor` of grace from its append time, whatever it changes. So a look at least that often, less
+    An event gives at least the shortest grace from its append time, whatever it changes. So a look at least that often, less
     the time from append to state, finds every change in time.
     """
     rules = st.rules
     rule = rules.agent_stopped
-    shortest = min(_floor(st, floor), floor)
+    shortest = rules.agent_stopped.threshold
     look = now + max(shortest / 2, shortest - APPLIED_SECS)
     firing = st.alerts.get(rule.name)
     if not rule.enabled:
         pass
     elif firing is None or firing.phase == RESOLVED:
-        look = min(look, max(st.received, since) + _grace(st, floor))
+        look = min(look, max(st.received, since) + _grace(st))
     else:
         look = min(look, _open_look(firing, now))
     rule = rules.agent_unmonitored
@@ -122,7 +119,7 @@ def next_look(st: HealthState, side: Side, now: float, since: float, floor: floa
     if firing is not None and firing.phase != RESOLVED:
         return now  # an equity event ends it, and does not say so here
     if side.since is not None and _judged(st):
-        look = min(look, max(_equity_due(st, side, side.since, floor), now))
+        look = min(look, max(_equity_due(st, side, side.since), now))
     return look
 
 
@@ -130,14 +127,8 @@ def _open_look(firing: Firing, now: float) -> float:
     return now if firing.phase == PENDING else firing.published + REPUBLISH_SECS - EARLY_SECS
 
 
-def _floor(st: HealthState, floor: float) -> float:
-    """A rule that somebody set says how long itself; else the worker's setting does."""
-    threshold = st.rules.agent_stopped.threshold
-    return floor if threshold == DEFAULTS.agent_stopped.threshold else threshold
-
-
-def _grace(st: HealthState, floor: float) -> float:
-    grace = max(st.rules.silent_intervals * st.interval, _floor(st, floor))
+def _grace(st: HealthState) -> float:
+    grace = max(st.rules.silent_intervals * st.interval, st.rules.agent_stopped.threshold)
     return grace + st.rules.stopping_grace_secs if st.status == "stopping" else grace
 
 
@@ -158,8 +149,10 @@ def _applied(side: Side) -> float:
     return 0.0 if side.state is None else side.state.received / 1000
 
 
-def _equity_due(st: HealthState, side: Side, since: float, floor: float) -> float:
-    grace = max(st.rules.agent_unmonitored.threshold * _interval(st, side), floor)
+def _equity_due(st: HealthState, side: Side, since: float) -> float:
+    """The shortest silence that counts is the same for both rules."""
+    rules = st.rules
+    grace = max(rules.agent_unmonitored.threshold * _interval(st, side), rules.agent_stopped.threshold)
     return max(_applied(side), st.judged_since, since) + grace
 
 

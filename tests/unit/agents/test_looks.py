@@ -15,8 +15,6 @@ from fleawatch.agents.looks import Looks
 from fleawatch.core.pipeline import equity_pipeline, health_pipeline
 from fleawatch.core.silence import Side, next_look, stopped, unmonitored
 
-FLOOR = 90.0
-
 
 class Ticker:
     """A worker's ticks over its agents: all of them, or those that are due."""
@@ -34,16 +32,16 @@ class Ticker:
         if self.since is None:
             return
         states = self.health.states
-        due = [*states] if self.looks is None else self.looks.due(states, now, FLOOR / 2)
+        due = [*states] if self.looks is None else self.looks.due(states, now)
         both = None if self.both is None else max(self.since, self.both)
         for key in due:
             self.looked += 1
             state = states[key]
             side = Side(self.equity.states.get(key), both, None)
-            for out in stopped(state, now, self.since, FLOOR) + unmonitored(state, side, now, FLOOR):
+            for out in stopped(state, now, self.since) + unmonitored(state, side, now):
                 self.told.append((now, key, out.value))
             if self.looks is not None:
-                self.looks.again(key, next_look(state, side, now, self.since, FLOOR))
+                self.looks.again(key, next_look(state, side, now, self.since))
 
 
 class Story:

@@ -145,10 +145,10 @@ class TestLiveness:
 
     def test_silence(self) -> None:
         st = self.run().state
-        assert stopped(st, START + 90, START, 90.0) == ()
-        (out,) = stopped(st, START + 91, START, 90.0)
+        assert stopped(st, START + 90, START) == ()
+        (out,) = stopped(st, START + 91, START)
         assert out.labels == ("agent_stopped", "CRITICAL", "firing")
-        assert stopped(st, START + 92, START, 90.0) == ()
+        assert stopped(st, START + 92, START) == ()
 
     @pytest.mark.parametrize(
         ("reading_since", "now", "fires"),
@@ -157,21 +157,21 @@ class TestLiveness:
     def test_a_pause_of_ours_gives_the_full_grace_again(
         self, reading_since: float | None, now: float, *, fires: bool
     ) -> None:
-        assert bool(stopped(self.run().state, now, reading_since, 90.0)) is fires
+        assert bool(stopped(self.run().state, now, reading_since)) is fires
 
     def test_three_intervals_and_stopping(self) -> None:
         st = self.run(interval_secs=100).state
-        assert not stopped(st, START + 300, START, 90.0)
-        assert stopped(st, START + 301, START, 90.0)
+        assert not stopped(st, START + 300, START)
+        assert stopped(st, START + 301, START)
         st = self.run(status="stopping").state
-        assert not stopped(st, START + 390, START, 90.0)
-        assert stopped(st, START + 391, START, 90.0)
+        assert not stopped(st, START + 390, START)
+        assert stopped(st, START + 391, START)
 
     def test_the_next_sign_of_life_resolves_and_the_same_silence_has_the_same_id(self) -> None:
         ids = set()
         for _ in range(2):
             run = self.run()
-            run.outputs += stopped(run.state, START + 91, START, 90.0)
+            run.outputs += stopped(run.state, START + 91, START)
             run.feed(health_event(1, ts=START + 100))
             assert story(run.alerts) == [
                 ("agent_stopped", "CRITICAL", "firing"),
@@ -182,7 +182,7 @@ class TestLiveness:
 
     def test_it_is_repeated_while_it_lasts(self) -> None:
         st = self.run().state
-        fired = [now for now in range(0, 1000, 10) if stopped(st, START + now, START, 90.0)]
+        fired = [now for now in range(0, 1000, 10) if stopped(st, START + now, START)]
         assert fired == [100, 400, 700]
 
     def test_stopped_twice(self) -> None:
@@ -190,7 +190,7 @@ class TestLiveness:
         run = self.run()
         clock = count(START + 100, 100)
         for seq in (1, 2):
-            run.outputs += stopped(run.state, next(clock), START, 90.0)
+            run.outputs += stopped(run.state, next(clock), START)
             run.feed(health_event(seq, ts=next(clock)))
         assert len(run.alerts) == 4
 

@@ -12,7 +12,6 @@ from fleawatch.core.silence import UNDECLARED_SECS, Side, stopped, unmonitored
 from fleawatch_schemas.ids import alert_id
 from fleawatch_schemas.wire import Alert
 
-FLOOR = 90.0
 RULE = "agent_unmonitored"
 
 
@@ -41,7 +40,7 @@ class Watched:
         side = Side(
             self.equity.state if self.equity.states else None, self.since, self.interval, self.refused
         )
-        outputs = unmonitored(self.health.state, side, START + at, FLOOR)
+        outputs = unmonitored(self.health.state, side, START + at)
         alerts = [read(output) for output in outputs]
         self.told += alerts
         return alerts
@@ -134,7 +133,7 @@ def test_a_dead_agent_is_stopped_not_unmonitored() -> None:
     told = []
     for at in range(1, 400):
         told += agent.tick(at)
-        told += [read(output) for output in stopped(state, START + at, START, FLOOR)]
+        told += [read(output) for output in stopped(state, START + at, START)]
     assert [alert.rule for alert in told] == ["agent_stopped"]
 
 

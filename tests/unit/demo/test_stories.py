@@ -7,6 +7,7 @@ import pytest
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.health_state import HealthState
 from fleawatch.core.pipeline import equity_pipeline, health_pipeline
+from fleawatch.core.registry import base_rules
 from fleawatch.core.silence import stopped
 from fleawatch.local.demo.agent import HEARTBEAT_SECS
 from fleawatch.local.demo.roster import ARCHETYPES, Profile
@@ -100,10 +101,13 @@ def test_a_killed_agent_is_noticed_by_its_silence() -> None:
     )
     key, states = agent_id.encode(), dict[bytes, HealthState]()
     home = partition_for(key, PARTITIONS)
-    health_pipeline(PARTITIONS).apply(home, [Record(0, 100_000, key, encode(beat))], states, set())
+    rules = base_rules(LIVENESS_FLOOR_SECS)
+    health_pipeline(PARTITIONS, lambda _: rules).apply(
+        home, [Record(0, 100_000, key, encode(beat))], states, set()
+    )
     grace = max(3 * HEARTBEAT_SECS, LIVENESS_FLOOR_SECS)
-    assert stopped(states[key], 100.0 + grace, 0.0, LIVENESS_FLOOR_SECS) == ()
-    (output,) = stopped(states[key], 100.1 + grace, 0.0, LIVENESS_FLOOR_SECS)
+    assert stopped(states[key], 100.0 + grace, 0.0) == ()
+    (output,) = stopped(states[key], 100.1 + grace, 0.0)
     alert = decode_alert(output.value)
     assert (alert.rule, alert.status, alert.severity) == (CRASH.alert, "firing", "CRITICAL")
 
