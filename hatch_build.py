@@ -17,6 +17,15 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PACKAGES = {"fleawatch": "streams", "fleawatch_schemas": "schemas"}
 COMPILED = ("fleawatch/core/**/*.py", "fleawatch_schemas/codec.py")
+# No event passes through these: the operator's rules, and the definitions over arrays.
+LEFT_OUT = (
+    "overrides.py",
+    "registry.py",
+    "rule_checks.py",
+    "performance.py",
+    "performance_anomalies.py",
+    "performance_trades.py",
+)
 SETUP = """
 from mypyc.build import mypycify
 from setuptools import setup
@@ -48,7 +57,7 @@ class CompileHook(BuildHookInterface[Any]):
             str(path.relative_to(source))
             for pattern in COMPILED
             for path in source.glob(pattern)
-            if path.stat().st_size
+            if path.stat().st_size and not any(path.match(name) for name in LEFT_OUT)
         )
         # The interpreter whose packages are read for their types: the dependencies may live elsewhere than the build backend.
         types_from = os.environ.get("FLEAWATCH_TYPES_FROM", sys.executable)
