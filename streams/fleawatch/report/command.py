@@ -47,7 +47,7 @@ def report(agent: str, window: str, form: str, output: Path | None) -> None:
         click.echo(made, nl=False)
         return
     try:
-        output.write_text(made, encoding="utf-8", newline="")
+        output.write_text(click.unstyle(made), encoding="utf-8", newline="")
     except OSError as exc:
         raise ConfigError(f"cannot write {output}: {exc.strerror}", hint="give another file") from exc
     say(f"wrote {output}")

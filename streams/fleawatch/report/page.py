@@ -7,6 +7,7 @@ from fleawatch.report.content import WINDOWS, Report, best_first, clean, rows, w
 from fleawatch.report.plots import equity_plot, hours_plot, returns_plot, shares_plot
 from fleawatch_schemas.attribution import AttributionRecord
 
+_ALL = "all"
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2024; --soft: #60656c; --page: #fff; --card: #f6f7f9; --rule: #d9dce1;
   --good: #177a3c; --act: #b3261e; --line: #1f5fbf; --dip: #b3261e; }
@@ -20,13 +21,15 @@ p { margin: .25rem 0; color: var(--soft); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; white-space: normal; overflow-wrap: anywhere; font-weight: normal; }
-thead th { color: var(--soft); font-weight: 600; } tfoot td, tfoot th { font-weight: 600; border-bottom: 0; }
-td.note { text-align: left; color: var(--soft); white-space: normal; }
+th:first-child, td:first-child { text-align: left; white-space: normal; overflow-wrap: anywhere; font-weight: normal;
+  min-width: 9rem; }
+thead th, thead th:first-child { color: var(--soft); font-weight: 600; } .all th, .all td { font-weight: 600; }
+th.note, td.note { text-align: left; color: var(--soft); white-space: normal; }
 .mark { border-radius: 1rem; padding: .05rem .6rem; font-size: .85em; font-weight: 600; border: 1px solid currentColor; }
 .mark.good { color: var(--good); } .mark.act { color: var(--act); }
-figure { margin: 0; background: var(--card); border: 1px solid var(--rule); border-radius: .5rem; padding: .5rem; }
-svg { display: block; width: 100%; height: auto; }
+figure { margin: 0; background: var(--card); border: 1px solid var(--rule); border-radius: .5rem; padding: .5rem;
+  overflow-x: auto; }
+svg { display: block; width: 100%; min-width: 32rem; height: auto; }
 svg text { font: 12px system-ui, sans-serif; fill: var(--soft); } svg .name, svg .value { fill: var(--ink); }
 .end { text-anchor: end; } .middle { text-anchor: middle; }
 .grid { stroke: var(--rule); } .zero { stroke: var(--soft); }
@@ -100,10 +103,10 @@ def _attribution(main: Element, found: AttributionRecord) -> None:
     for name, share in best_first(found.by_strategy):
         numbers = (share.gross, share.net, share.count, share.fees, share.slippage_cost)
         _line(body, clean(name), numbers)
-    _line(body, "all", (total.gross, total.net, total.count, total.fees, total.slippage_cost))
+    _line(body, _ALL, (total.gross, total.net, total.count, total.fees, total.slippage_cost))
     SubElement(main, "h2").text = "PnL by asset"
     SubElement(main, "figure").append(shares_plot("Net PnL by asset", found.by_asset))
-    body = _table(main, columns[:1] + columns[1:4])
+    body = _table(main, ("asset", *columns[1:4]))
     for name, asset in best_first(found.by_asset):
         _line(body, clean(name), (asset.gross, asset.net, asset.count))
     SubElement(main, "h2").text = "PnL by hour"
@@ -124,12 +127,13 @@ def _table(main: Element, columns: Sequence[str]) -> Element:
     table = SubElement(SubElement(main, "div", {"class": "scroll"}), "table")
     head = SubElement(SubElement(table, "thead"), "tr")
     for column in columns:
-        SubElement(head, "th", {"scope": "col"}).text = column
+        kind = {"class": "note"} if column == "levels" else {}
+        SubElement(head, "th", {"scope": "col", **kind}).text = column
     return SubElement(table, "tbody")
 
 
 def _line(body: Element, name: str, numbers: Iterable[float]) -> None:
-    line = SubElement(body, "tr")
+    line = SubElement(body, "tr", {"class": "all"} if name is _ALL else {})
     SubElement(line, "th", {"scope": "row"}).text = name
     for number in numbers:
         SubElement(line, "td").text = f"{number:,}" if isinstance(number, int) else f"{number:,.2f}"

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from fleawatch.report.content import Report, best_first, clean, when
 from fleawatch.report.curve import Curve
-from fleawatch.report.svg import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Chart
+from fleawatch.report.svg import LEFT, RIGHT, TOP, WIDTH, Chart
 from fleawatch_schemas.attribution import AssetShare
 
 _ROW = 26.0
@@ -70,7 +70,7 @@ def shares_plot(title: str, shares: Mapping[str, AssetShare]) -> Element:
     """Net PnL as horizontal bars, the best first."""
     found = best_first(shares)
     nets = [share.net for _, share in found]
-    height = TOP + BOTTOM + _ROW * len(found)
+    height = 2 * TOP + _ROW * len(found)
     names = "; ".join(f"{clean(name)} {share.net:,.2f}" for name, share in found)
     chart = Chart(
         title, f"Net PnL: {names}.", _room(min(0.0, *nets), max(0.0, *nets)), (0.0, float(len(found))), height
@@ -95,7 +95,7 @@ def shares_plot(title: str, shares: Mapping[str, AssetShare]) -> Element:
             f"{label}: {share.net:,.2f} in {share.count:,} trades",
         )
         chart.text(WIDTH - RIGHT, y + 17, f"{share.net:,.2f}", "value end")
-    chart.line((zero, TOP), (zero, height - BOTTOM), "zero")
+    chart.line((zero, TOP), (zero, height - TOP), "zero")
     return chart.root
 
 

@@ -60,7 +60,11 @@ class Chart:
 
     def x_axis(self, marks: Iterable[tuple[float, str]]) -> None:
         for value, text in marks:
-            self.text(self.across(value), self.height - 8, text, "tick middle")
+            x = self.across(value)
+            at_edge = x > WIDTH - 20
+            self.text(
+                WIDTH - 2 if at_edge else x, self.height - 8, text, f"tick {'end' if at_edge else 'middle'}"
+            )
 
     def line(self, start: tuple[float, float], end: tuple[float, float], kind: str) -> None:
         """In pixels."""
