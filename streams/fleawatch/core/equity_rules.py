@@ -91,6 +91,8 @@ def check_return(
     if gap or st.calibrated:
         return
     rule = st.rules.return_anomaly
+    if abs(score.z) <= rule.threshold:
+        return
     severity = "CRITICAL" if returned <= -st.rules.large_loss else rule.severity
     if occurrence(st, rule, cause, abs(score.z), severity):
         title = f"unusual {kind} {returned:+.2%} (z {score.z:+.1f})"

@@ -51,9 +51,10 @@ PARAMETERS: dict[str, Parameter] = {
     "latency_spike": Parameter("api_latency", "times the endpoint's own baseline", "×", 1, 1000),
     "errors_spike": Parameter("error_rate", "times the agent's own baseline", "×", 1, 1000),
     "silent_agents": Parameter("fleet_silent", "so many at least, beside the share", "agents", 1, 1e6),
-    "mass_trip_secs": Parameter("mass_trip", "within so long", "s", 1, 86_400),
     "equity_milestone": Parameter("milestone", "a new high by so much", "%", 0.1, 1000),
-    "trades_milestone": Parameter("milestone", "each so many trades", "trades", 1, 1e9),
+    "trades_milestone": Parameter(
+        "milestone", "so many trades, and ten times as many, and so on", "trades", 1, 1e9
+    ),
 }
 
 PRESETS: dict[str, dict[str, Value]] = {

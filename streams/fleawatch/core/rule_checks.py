@@ -68,7 +68,7 @@ def _alone(path: str, value: Value) -> Iterator[Problem]:
         return
     rule: Rule = getattr(DEFAULTS, name)
     if field in {"threshold", "resolve_at"}:
-        if not rule.settable or (rule.kind == "occurrence" and field == "resolve_at"):
+        if not rule.settable or (field == "resolve_at" and not has_level(rule)):
             yield Problem(path, value, f"no {field}: {_no_level(rule, field)}")
         else:
             yield from _number(path, value, rule.unit, *_bounds(rule))
@@ -85,7 +85,14 @@ def _alone(path: str, value: Value) -> Iterator[Problem]:
 def _no_level(rule: Rule, field: str) -> str:
     if rule.kind == "occurrence" and field == "resolve_at":
         return f"{rule.name} happens and is over, it does not resolve"
+    if rule.settable:
+        return f"{rule.name} is over when its cause is"
     return f"{rule.name} is a plain yes or no"
+
+
+def has_level(rule: Rule) -> bool:
+    """Whether the rule resolves at a level that can be set."""
+    return rule.settable and rule.kind == "level" and rule.resolve_ratio < 1
 
 
 def _parameter(path: str, value: Value, rule: Rule) -> Iterator[Problem]:
@@ -106,7 +113,8 @@ def _parameter(path: str, value: Value, rule: Rule) -> Iterator[Problem]:
 def _bounds(rule: Rule) -> tuple[float, float]:
     if rule.unit == "%":
         return (0.01 if rule.name in _SMALL_SHARES else 1.0), 100.0
-    return 1e-6, 1e9
+    # the z-scores that reach the rule begin at 3
+    return (3.0 if rule.name == "return_anomaly" else 1e-6), 1e9
 
 
 def _number(path: str, value: Value, unit: str, least: float, most: float) -> Iterator[Problem]:

@@ -24,7 +24,7 @@ class Rule:
     runbook: str
     threshold: float = 0.0
     unit: str = ""  # of threshold and value; "%": both are fractions in the core, percent for people
-    resolve_ratio: float = 0.9
+    resolve_ratio: float = 0.9  # 1: it is over when its cause is, there is no level to set
     for_secs: float = 0.0  # how long the condition must hold before it fires
     cooldown_secs: float = 300.0  # after a resolve: fires again within it only if it is worse than before
     quiet_secs: float = 1800.0  # an occurrence closes, silently, after so long without another
@@ -43,9 +43,11 @@ class Rules:
     """The rules that hold for one agent, and their parameters."""
 
     # alive?
-    agent_stopped: Rule = Rule("agent_stopped", "CRITICAL", "agent-stopped", 90.0, "s", cooldown_secs=0.0)
-    agent_unreachable: Rule = Rule("agent_unreachable", "CRITICAL", "agent-stopped", 3.0, "polls")
-    agent_unmonitored: Rule = Rule("agent_unmonitored", "CRITICAL", "data-quality", 3.0, "intervals")
+    agent_stopped: Rule = Rule(
+        "agent_stopped", "CRITICAL", "agent-stopped", 90.0, "s", 1.0, cooldown_secs=0.0
+    )
+    agent_unreachable: Rule = Rule("agent_unreachable", "CRITICAL", "agent-stopped", 3.0, "polls", 1.0)
+    agent_unmonitored: Rule = Rule("agent_unmonitored", "CRITICAL", "data-quality", 3.0, "intervals", 1.0)
     # money
     drawdown_exceeded: Rule = Rule("drawdown_exceeded", "CRITICAL", "drawdown-exceeded", 0.15, "%")
     drawdown_warning: Rule = Rule("drawdown_warning", "WARN", "drawdown-exceeded", 0.80 * 0.15, "%")
@@ -82,7 +84,7 @@ class Rules:
     fleet_silent: Rule = Rule("fleet_silent", "CRITICAL", "monitor-down", 0.30, "%")
     exchange_down: Rule = Rule("exchange_down", "CRITICAL", "agent-stopped", 0.50, "%")
     # control
-    command_unconfirmed: Rule = Rule("command_unconfirmed", "CRITICAL", "drawdown-exceeded", 10.0, "s")
+    command_unconfirmed: Rule = Rule("command_unconfirmed", "CRITICAL", "drawdown-exceeded", 10.0, "s", 1.0)
     mass_trip: Rule = Rule("mass_trip", "CRITICAL", "drawdown-exceeded", 0.25, "%")
     # news
     daily_summary: Rule = Rule(
@@ -104,7 +106,6 @@ class Rules:
     latency_spike: float = 5.0  # times an endpoint's own baseline
     errors_spike: float = 5.0  # times the agent's own baseline
     silent_agents: float = 3.0  # fleet_silent needs so many, beside the share
-    mass_trip_secs: float = 60.0
     equity_milestone: float = 0.10  # a new high by so much
     trades_milestone: float = 100.0
 

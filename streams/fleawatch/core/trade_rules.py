@@ -13,7 +13,7 @@ in 20 samples at most, however few trades there are.
 from math import exp, log, sqrt
 from typing import TYPE_CHECKING
 
-from fleawatch.core.alerts import FIRING, RESOLVED, Cause, Words, level, resolve, tell
+from fleawatch.core.alerts import FIRING, RESOLVED, Cause, Words, level, occurrence, resolve, tell
 from fleawatch.core.outputs import Output
 from fleawatch.core.rules import Rule
 
@@ -97,6 +97,19 @@ def check_trades(st: "TradesState", cause: Cause, out: list[Output]) -> None:
             f"the upper 95 % bound is {factor:.2f}."
         )
         out += _low(st, rule, cause, factor, Words(text, body, factor, rule.threshold))
+
+
+def check_count(st: "TradesState", cause: Cause, out: list[Output]) -> None:
+    """The milestone of the 100th trade, the 1,000th and so on: `trades_milestone` times powers of ten."""
+    count = st.closed.lifelong().count + st.open.count
+    told = st.rules.trades_milestone
+    if count % told:
+        return
+    while told < count:
+        told *= 10
+    rule = st.rules.milestone
+    if told == count and occurrence(st, rule, cause, count, rule.severity):
+        out.append(tell(st, rule, cause, Words(f"{count:,} closed trades", "", count, told)))
 
 
 def _low(

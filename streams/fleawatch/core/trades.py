@@ -19,7 +19,7 @@ from fleawatch.core.packing import Reader, pack_alerts, pack_sequence, pack_text
 from fleawatch.core.record import Record
 from fleawatch.core.rules import DEFAULTS, FUTURE_SECS, Rules
 from fleawatch.core.sequence import Strikes
-from fleawatch.core.trade_rules import check_trades
+from fleawatch.core.trade_rules import check_count, check_trades
 from fleawatch_schemas.reasons import Reason, Rejected
 from fleawatch_schemas.wire import Trade
 
@@ -132,7 +132,9 @@ def step(st: TradesState, trade: Trade, record: Record, partition: int, out: lis
         ledger = Ledger()
         ledger.add(trade)
         st.closed.add_late(ledger, hour, st.hour)
-    check_trades(st, Cause("trades", partition, record.offset, trade.epoch, trade.seq, trade.ts), out)
+    cause = Cause("trades", partition, record.offset, trade.epoch, trade.seq, trade.ts)
+    check_trades(st, cause, out)
+    check_count(st, cause, out)
 
 
 def ledger_of(st: TradesState, window: str, ts: float) -> Ledger:

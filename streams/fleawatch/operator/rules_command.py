@@ -10,7 +10,8 @@ import click
 
 from fleawatch.core.overrides import PARAMETERS, RULE_NAMES, outer
 from fleawatch.core.registry import Effective, Registry
-from fleawatch.core.rules import Rule
+from fleawatch.core.rule_checks import has_level
+from fleawatch.core.rules import DEFAULTS, Rule
 from fleawatch.local.servers import find_servers
 from fleawatch.operator.rules_diff import Difference, concerned, differences, unmatched
 from fleawatch.operator.rules_file import read_rules
@@ -132,7 +133,7 @@ def row_of(name: str, effective: Effective) -> dict[str, Any]:
     rule: Rule = getattr(effective.rules, name)
     threshold = outer(rule.threshold, rule.unit) if rule.settable else None
     resolves = None
-    if threshold is not None and rule.kind == "level":
+    if threshold is not None and has_level(getattr(DEFAULTS, name)):
         resolves = round(threshold / rule.resolve_ratio if rule.below else threshold * rule.resolve_ratio, 9)
     parameters = {
         field: outer(value, parameter.unit)

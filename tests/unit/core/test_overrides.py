@@ -187,6 +187,16 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         {"return_anomaly": {"resolve_at": 1}},
         "return_anomaly.resolve_at", "no resolve_at: return_anomaly happens and is over, it does not resolve",
     ),
+    "a resolve of what is over when its cause is": (
+        {"agent_stopped": {"resolve_at": 60}},
+        "agent_stopped.resolve_at",
+        "no resolve_at: agent_stopped is over when its cause is",
+    ),
+    "a z-score that never arrives": (
+        {"return_anomaly": {"threshold": 2}},
+        "return_anomaly.threshold",
+        "3 to 1e+09 σ",
+    ),
     "a quiet time of what holds": (
         {"clock_skew": {"quiet_secs": 60}}, "clock_skew.quiet_secs", "no quiet_secs: clock_skew is a rule that holds",
     ),

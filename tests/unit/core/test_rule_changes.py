@@ -140,3 +140,17 @@ def test_severities_stay_below_the_ceiling() -> None:
     run.feed(equity_event(60, 9_000.0))
     found = {alert.rule: alert.severity for alert in run.alerts}
     assert found["return_anomaly"] == "WARN"
+
+
+def test_the_z_score_that_alerts_can_be_raised_and_the_anomaly_is_told_all_the_same() -> None:
+    def run_with(threshold: float) -> tuple[list[float], list[str]]:
+        anomaly = replace(DEFAULTS.return_anomaly, threshold=threshold)
+        rules = replace(DEFAULTS, profile="classic", return_anomaly=anomaly)
+        run = Run(equity_pipeline(1, lambda _: rules))
+        run.feed(*(equity_event(seq, 10_000 * (1.001 if seq % 2 else 1.0)) for seq in range(60)))
+        run.feed(equity_event(60, 9_950.0))
+        return [anomaly.z_score for anomaly in run.anomalies], [alert.rule for alert in run.alerts]
+
+    (z,), alerts = run_with(3.0)
+    assert alerts == ["return_anomaly"]
+    assert run_with(abs(z) + 0.1) == ([z], [])
