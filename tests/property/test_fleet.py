@@ -53,7 +53,8 @@ class Side:
                 equity.step(state, ev, record, 0, [])
             touched[ev.agent_id] = state
         for name, state in touched.items():
-            self.ledger.changed(state, self.agent(name), self.now)
+            if not self.ledger.update(state, self.now):
+                self.ledger.meet(state, self.agent(name), self.now)
 
     def partials(self, *, idle: bool = False) -> list[FleetPartial]:
         return self.ledger.partials(self.now, idle=idle, health=HealthCounts())

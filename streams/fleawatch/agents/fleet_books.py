@@ -13,44 +13,65 @@ from fleawatch.engine.table import WriteBehindTable
 from fleawatch.settings import Settings
 from fleawatch_schemas.wire_fleet import encode_partial
 
+AT_ONCE = 1000  # agents of a partition, about 2 ms
+
+
+class EquityBook:
+    """The sums of one partition, whose states are these."""
+
+    def __init__(self, states: Mapping[bytes, Any], ledger: PartitionLedger) -> None:
+        self.states = states
+        self.ledger = ledger
+        self.waiting: set[bytes] = set()  # changed, and not taken over yet
+        self.came = 0.0  # the last batch, by our clock
+
 
 class EquityBooks:
-    """A ledger for each partition of `equity` in memory; what dies with a worker is made anew from the states."""
+    """A book for each partition of `equity` in memory; what dies with a worker is made anew from the states."""
 
     def __init__(self, rates: Mapping[str, float], registry: Registry, clock: Callable[[], float]) -> None:
         self._rates, self._registry, self._clock = rates, registry, clock
-        self._books: dict[int, tuple[Mapping[bytes, Any], PartitionLedger]] = {}
-        self.came: dict[int, float] = {}  # by partition: when the last batch did, by our clock
+        self._books: dict[int, EquityBook] = {}
 
     def begin(self, partition: int, states: Mapping[bytes, Any]) -> None:
         """A partition was read back: these are its states from now on."""
         now = self._clock()
         ledger = PartitionLedger(partition, int(now * 1000), self._rates)
         ledger.begin(((state, self._registry.entry(state.agent_id)) for state in states.values()), now)
-        self._books[partition] = (states, ledger)
+        self._books[partition] = EquityBook(states, ledger)
 
     def changed(self, partition: int, keys: Iterable[bytes]) -> None:
-        """A batch has changed the states of `keys`."""
-        states, ledger = self._books[partition]
-        now = self.came[partition] = self._clock()
-        entry, changed = self._registry.entry, ledger.changed
-        for key in keys:
-            state = states[key]
-            changed(state, entry(state.agent_id), now)
+        """A batch has changed the states of `keys`. Each is taken over once a second, or before it is too much at once."""
+        book = self._books[partition]
+        book.came = self._clock()
+        book.waiting.update(keys)
+        if len(book.waiting) >= AT_ONCE:
+            self._take_over(book)
 
     def registry_changed(self, names: Collection[bytes] | None) -> None:
         now = self._clock()
-        for states, ledger in self._books.values():
-            for key in _of(states, names):
-                state = states[key]
-                ledger.reconsider(state, self._registry.entry(state.agent_id), now)
+        for book in self._books.values():
+            for key in _of(book.states, names):
+                state = book.states[key]
+                book.ledger.reconsider(state, self._registry.entry(state.agent_id), now)
 
-    def ledger(self, partition: int) -> PartitionLedger:
-        return self._books[partition][1]
+    def book(self, partition: int) -> EquityBook:
+        """Up to date."""
+        book = self._books[partition]
+        self._take_over(book)
+        return book
 
     def keep_only(self, held: Collection[int]) -> None:
         for partition in self._books.keys() - set(held):
             del self._books[partition]
+
+    def _take_over(self, book: EquityBook) -> None:
+        now, states, ledger = self._clock(), book.states, book.ledger
+        for key in book.waiting:
+            state = states[key]
+            if not ledger.update(state, now):
+                ledger.meet(state, self._registry.entry(state.agent_id), now)
+        book.waiting.clear()
 
 
 class HealthBooks:
@@ -116,10 +137,9 @@ class FleetTeller:
         self._reading.keep_only(owned)
         for tp in owned:
             at_end = self._reading.since(tp, now) is not None
-            idle = at_end and now - self.equity.came.get(tp.partition, 0.0) > LATE_SECS
-            partials = self.equity.ledger(tp.partition).partials(
-                now, idle=idle, health=self.health.counts(tp.partition)
-            )
+            book = self.equity.book(tp.partition)
+            idle = at_end and now - book.came > LATE_SECS
+            partials = book.ledger.partials(now, idle=idle, health=self.health.counts(tp.partition))
             key = b"%d" % tp.partition
             self._app.outbox.put(
                 None, [Outgoing(self._topic, key, encode_partial(each), (), 0) for each in partials]

@@ -15,7 +15,7 @@ from heapq import heappop, heappush
 from itertools import islice
 from typing import NamedTuple
 
-from fleawatch.core.equity_state import EquityState
+from fleawatch.core.equity_state import CLOSES, EquityState
 from fleawatch.core.fleet_health import HealthCounts
 from fleawatch.core.registry import Agent
 from fleawatch_schemas.wire import Equity
@@ -34,18 +34,22 @@ class Member:
     """A live agent's part in the sums, in whole millionths of a dollar."""
 
     __slots__ = (
-        "balance", "deposits", "due", "equity", "positions", "rate", "reported", "second", "stale", "under", "who",
+        "balance", "currency", "deposits", "equity", "interval", "positions", "rate", "reported", "second", "seen", "st",
+        "stale", "under", "who",
     )  # fmt: skip
 
-    def __init__(self, agent_id: str, rate: float) -> None:
-        self.who = int.from_bytes(blake2b(agent_id.encode(), digest_size=6).digest(), "little")
+    def __init__(self, st: EquityState, rate: float, interval: float) -> None:
+        self.st = st
+        self.who = int.from_bytes(blake2b(st.agent_id.encode(), digest_size=6).digest(), "little")
+        self.currency = st.last.currency
         self.rate = rate
+        self.interval = interval  # between its events, as registered; 0: as they come
         self.equity = 0
         self.deposits = 0
         self.balance = 0
         self.positions = 0
         self.second = 0  # in which the last change was noted: they must not go back
-        self.due = 0.0  # wall clock: without an event until then it is stale
+        self.seen = 0.0  # the last event, by our clock
         self.reported = -1  # the second in which it first said what was paid in
         self.stale = False
         self.under = False
@@ -87,63 +91,84 @@ class PartitionLedger:
         self._open: dict[int, Delta] = {}
         self._total = Delta()
         self._balance = self._positions = self._under = self._stale = 0
-        self._due: list[tuple[float, int, str, Member]] = []  # each member is in it once
+        self._due: list[tuple[float, int, Member]] = []  # each member is in it once
         self._serial = 0
+        self._skipped = False  # some agents' seconds came faster than they are taken over
 
     def begin(self, states: Iterable[tuple[EquityState, Agent]], now: float) -> None:
         """Count the agents of restored states: as they stand, from the newest event's second on."""
         for st, agent in states:
-            self.changed(st, agent, now)
+            self.meet(st, agent, now)
             if (member := self.members.get(st.agent_id)) is not None:
-                member.due -= max(0.0, now - st.last.ts)
+                member.seen = min(now, st.last.ts)
         if self.members:
-            for delta in self._open.values():
-                self._add(delta)
+            self._merge(int(self.newest))
             self._total.moved = 0
             self.since = int(self.newest)
             self.closed = self.since - 1
-            self._open = {self.since: Delta()}
-            for member in self.members.values():
-                member.second = min(member.second, self.since)
+            self._open[self.since] = Delta()
 
-    def changed(self, st: EquityState, agent: Agent, now: float) -> None:
-        """Take over what `st` became. From `now` on it has time for its next event."""
-        last = st.last
-        rate = self.rates.get(last.currency or "USD")
-        live = agent.mode == "live" and not agent.retired
-        if not live or rate is None:
-            self.leave(st.agent_id)
-            st.closes = None
-            if live:
-                currency = self.left_out[st.agent_id] = last.currency or "USD"
-                self._currencies[currency] = self._currencies.get(currency, 0) + 1
-            return
-        self.newest = max(self.newest, min(last.ts, st.received / 1000 or now))
+    def update(self, st: EquityState, now: float) -> bool:
+        """Take over what `st` became; False: it is none of the members, or has changed its currency. See `meet`."""
         member = self.members.get(st.agent_id)
-        if member is None or member.rate != rate:
-            self.leave(st.agent_id)
-            self.members[st.agent_id] = member = Member(st.agent_id, rate)
-            self._join(member, st)
-            self._serial += 1
-            heappush(self._due, (0.0, self._serial, st.agent_id, member))
+        last = st.last
+        if member is None or last.currency != member.currency:
+            return False
+        closes = st.closes
+        if closes:
+            if len(closes) < CLOSES:
+                for close in closes:
+                    self._take(member, close)
+            else:
+                self._skipped = True
+            closes.clear()
+        self._take(member, last)
+        ts, received = last.ts, st.received / 1000 or now
+        ts = min(ts, received)
+        self.newest = max(self.newest, ts)
+        member.seen = now
+        if member.stale:
+            member.stale = False
+            self._stale -= 1
+        under = st.drawdown > st.least_drawdown
+        if under != member.under:
+            member.under = under
+            self._under += 1 if under else -1
+        positions = last.open_positions
+        if positions != member.positions:
+            self._positions += positions - member.positions
+            member.positions = positions
+        balance = round(last.balance * member.rate * MICRO)
+        self._balance += balance - member.balance
+        member.balance = balance
+        return True
+
+    def meet(self, st: EquityState, agent: Agent, now: float) -> None:
+        """Count the agent from now on, if it is to be counted."""
+        self.leave(st.agent_id)
+        st.closes = st.closes if agent.mode == "live" and not agent.retired else None
+        if agent.mode != "live" or agent.retired:
+            return
+        currency = st.last.currency or "USD"
+        rate = self.rates.get(currency)
+        if rate is None:
+            self.left_out[st.agent_id] = currency
+            self._currencies[currency] = self._currencies.get(currency, 0) + 1
+            st.closes = None
+            return
+        self.members[st.agent_id] = member = Member(st, rate, agent.equity_interval_secs or 0.0)
+        self._join(member, st)
+        self._serial += 1
+        heappush(self._due, (0.0, self._serial, member))
         if st.closes is None:
             st.closes = []
-        elif st.closes:
-            for close in st.closes:
-                self._take(member, close)
-            st.closes.clear()
-        self._take(member, last)
-        interval = agent.equity_interval_secs or st.interval
-        member.due = now + max(STALE_INTERVALS * interval, STALE_FLOOR_SECS)
-        self._stale -= member.stale
-        member.stale = False
-        self._status(member, last, under=st.drawdown > st.rules.drawdown_warning.threshold)
+        self.update(st, now)
 
     def reconsider(self, st: EquityState, agent: Agent, now: float) -> None:
         """What is known of the agent beside its events may have changed."""
         live = agent.mode == "live" and not agent.retired
         if live != (st.agent_id in self.members or st.agent_id in self.left_out):
-            self.changed(st, agent, now)
+            self.meet(st, agent, now)
 
     def leave(self, agent_id: str) -> None:
         """Count it no longer: what it had goes as a withdrawal would."""
@@ -170,7 +195,7 @@ class PartitionLedger:
         upto = int(self.newest) - 1 - LATE_SECS
         if idle:
             upto = max(int(self.newest), min(max(self._open, default=-1), int(now) - LATE_SECS))
-        rows = self._close(upto)
+        rows = self._skip() if self._skipped else self._close(upto)
         counts = self.count(now)
         made = []
         for start in range(0, len(rows) or 1, ROWS):
@@ -207,15 +232,17 @@ class PartitionLedger:
         """The members as they are at `now`, the stale ones found."""
         due = self._due
         while due and due[0][0] <= now:
-            _, serial, agent_id, member = heappop(due)
-            if self.members.get(agent_id) is not member:
+            _, serial, member = heappop(due)
+            if self.members.get(member.st.agent_id) is not member:
                 continue
-            again = member.due
+            again = member.seen + max(
+                STALE_INTERVALS * (member.interval or member.st.interval), STALE_FLOOR_SECS
+            )
             if again <= now:
                 again = now + STALE_FLOOR_SECS  # an event until then is not missed again before it
                 self._stale += not member.stale
                 member.stale = True
-            heappush(due, (again, serial, agent_id, member))
+            heappush(due, (again, serial, member))
         return Counts(
             len(self.members), self._stale, self._under, self._balance / MICRO, max(0, self._positions)
         )
@@ -270,32 +297,39 @@ class PartitionLedger:
             delta = self._open[second] = Delta()
         return delta
 
-    def _status(self, member: Member, last: Equity, *, under: bool) -> None:
-        balance = _whole(last.balance, member.rate)
-        self._balance += balance - member.balance
-        self._positions += last.open_positions - member.positions
-        self._under += under - member.under
-        member.balance, member.positions, member.under = balance, last.open_positions, under
-
     def _close(self, upto: int) -> list[FleetSecond]:
         if upto <= self.closed:
             return []
         rows = []
         for second in sorted(second for second in self._open if second <= upto):
             self._add(self._open.pop(second))
-            total = self._total
-            rows.append(
-                FleetSecond(
-                    second,
-                    total.equity / MICRO,
-                    total.net / MICRO,
-                    total.moved / MICRO,
-                    total.members,
-                    total.who % _WHO,
-                )
-            )
+            rows.append(self._row(second))
         self.closed = upto
         return rows
+
+    def _skip(self) -> list[FleetSecond]:
+        """History passes faster than second by second: only where it has got to is told, and that what lies between is not."""
+        self._skipped = False
+        now = max(self.closed + 1, int(self.newest))
+        self._merge(now)
+        self.closed = now
+        self.since = now + 1
+        return [self._row(now)]
+
+    def _merge(self, upto: int) -> None:
+        for second in [second for second in self._open if second <= upto]:
+            self._add(self._open.pop(second))
+
+    def _row(self, second: int) -> FleetSecond:
+        total = self._total
+        return FleetSecond(
+            second,
+            total.equity / MICRO,
+            total.net / MICRO,
+            total.moved / MICRO,
+            total.members,
+            total.who % _WHO,
+        )
 
     def _add(self, delta: Delta) -> None:
         total = self._total

@@ -34,9 +34,9 @@ class Slot:
         """Take the news; False when they are from a writer that has been replaced."""
         if partial.run < self.run:
             return False
+        if partial.since > self.closed + 1:
+            self.gap_start, self.gap_end = self.closed + 1, partial.since
         if partial.run > self.run:
-            if partial.since > self.closed + 1:
-                self.gap_start, self.gap_end = self.closed + 1, partial.since
             self.pending = {at: held for at, held in self.pending.items() if held[1].second < partial.since}
             self.run = partial.run
         for row in partial.seconds:
