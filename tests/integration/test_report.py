@@ -6,7 +6,6 @@ import io
 import json
 import subprocess
 import time
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from engine_app.fleet import python
 from engine_app.log import produce, read_all
 from fleawatch.settings import Settings
 from fleawatch_schemas.wire import Equity, Trade, encode
+from report_page import check_page
 from running import environment, workers
 
 AGENT = "momentum-1"
@@ -151,61 +151,3 @@ def test_no_broker_is_one_line_and_a_hint() -> None:
     assert made.returncode == 1
     assert made.stdout == ""
     assert [line.split()[0] for line in made.stderr.splitlines()] == ["fleawatch:", "hint:"]
-
-
-VOID = {"meta"}
-
-
-class Page(HTMLParser):
-    """Checks that what opens closes, and collects what a reader would miss."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.charts: list[set[str]] = []
-        self.titles: list[str] = []
-        self.links: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag not in {"script", "link", "img", "iframe", "object"}
-        if tag == "svg":
-            self.charts.append(set())
-        if self.charts and "svg" in self.open:
-            self.charts[-1].add(dict(attrs).get("class") or tag)
-        self.links += [
-            value or "" for name, value in attrs if name in {"href", "src"} or name.startswith("on")
-        ]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] == "title":
-            self.titles.append(data)
-
-
-def check_page(content: str) -> None:
-    """Whole, well-formed, self-contained."""
-    page = Page()
-    page.feed(content)
-    page.close()
-    assert content.startswith("<!DOCTYPE html>")
-    assert page.open == []
-    assert page.links == []
-    assert "url(" not in content
-    assert "prefers-color-scheme: dark" in content
-    charts = [
-        title for title in page.titles if title.startswith(("Equity with", "Returns with", "Net PnL by"))
-    ]
-    assert charts == [
-        "Equity with drawdown shaded", "Returns with anomalies marked", "Net PnL by strategy", "Net PnL by asset",
-        "Net PnL by UTC hour of entry",
-    ]  # fmt: skip
-    equity, returns, strategies, assets, hours = page.charts
-    assert {"equity", "peak", "drawdown"} <= equity
-    assert {"return", "anomaly loss"} <= returns
-    assert "bar profit" in strategies
-    assert "bar profit" in assets
-    assert {"bar profit", "bar loss"} & hours

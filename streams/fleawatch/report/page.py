@@ -24,7 +24,7 @@ th, td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid var(-
 th:first-child, td:first-child { text-align: left; white-space: normal; overflow-wrap: anywhere; font-weight: normal;
   min-width: 9rem; }
 thead th, thead th:first-child { color: var(--soft); font-weight: 600; } .all th, .all td { font-weight: 600; }
-th.note, td.note { text-align: left; color: var(--soft); white-space: normal; }
+th.note, td.note { text-align: left; color: var(--soft); white-space: normal; min-width: 14rem; }
 .mark { border-radius: 1rem; padding: .05rem .6rem; font-size: .85em; font-weight: 600; border: 1px solid currentColor; }
 .mark.good { color: var(--good); } .mark.act { color: var(--act); }
 figure { margin: 0; background: var(--card); border: 1px solid var(--rule); border-radius: .5rem; padding: .5rem;

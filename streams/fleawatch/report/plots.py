@@ -73,7 +73,11 @@ def shares_plot(title: str, shares: Mapping[str, AssetShare]) -> Element:
     height = 2 * TOP + _ROW * len(found)
     names = "; ".join(f"{clean(name)} {share.net:,.2f}" for name, share in found)
     chart = Chart(
-        title, f"Net PnL: {names}.", _room(min(0.0, *nets), max(0.0, *nets)), (0.0, float(len(found))), height
+        title,
+        f"Net PnL: {names}.",
+        _room(min([0.0, *nets]), max([0.0, *nets])),
+        (0.0, float(len(found))),
+        height,
     )
     left = 150.0
 
@@ -106,7 +110,7 @@ def hours_plot(nets: list[float]) -> Element:
         "Net PnL by UTC hour of entry",
         f"Best {best:02}:00 with {nets[best]:,.2f}, worst {worst:02}:00 with {nets[worst]:,.2f}.",
         (-0.5, 23.5),
-        _room(min(0.0, *nets), max(0.0, *nets)),
+        _room(min([0.0, *nets]), max([0.0, *nets])),
     )
     chart.y_axis(_short)
     chart.x_axis([(float(hour), f"{hour:02}") for hour in range(0, 24, 2)])
