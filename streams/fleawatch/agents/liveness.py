@@ -8,7 +8,7 @@ from fleawatch.agents.inputs import address
 from fleawatch.agents.looks import Looks
 from fleawatch.agents.refusals import Refusals
 from fleawatch.agents.telemetry import count_outputs
-from fleawatch.core.registry import Registry
+from fleawatch.core.registry import AROUND_THE_CLOCK, Registry
 from fleawatch.core.silence import Side, next_look, stopped, unmonitored
 from fleawatch.engine.app import BatchApp
 from fleawatch.engine.table import WriteBehindTable
@@ -108,10 +108,12 @@ class Liveness:
             state.home = tp.partition  # not stored: after a restart a silent agent has no event to set it
             other = equity.get(key)
             received = 0.0 if other is None else other.received / 1000
+            entry = self._registry.entry(state.agent_id)
             side = Side(
                 other,
                 both_since,
-                self._registry.entry(state.agent_id).equity_interval_secs,
+                entry.equity_interval_secs,
+                entry.calendar == AROUND_THE_CLOCK,
                 self._refusals.since(tp.partition, key, received),
             )
             outputs = stopped(state, now, since) + unmonitored(state, side, now)

@@ -10,6 +10,7 @@ from fleawatch_schemas.agents import AgentRecord
 from fleawatch_schemas.rules import RuleOverrides
 
 Mode = Literal["live", "paper", "backtest"]
+AROUND_THE_CLOCK = "24/7"
 WATCHING_LIFE = ("agent_stopped", "agent_unreachable", "agent_unmonitored")
 PATTERN = frozenset("*?[")
 
@@ -23,7 +24,7 @@ class Agent(NamedTuple):
     venue: str | None = None
     currency: str = "USD"
     equity_interval_secs: float | None = None  # None: as the agent says
-    calendar: str = "24/7"
+    calendar: str = AROUND_THE_CLOCK
     expected: bool = True  # its silence is an alert
     owner: str | None = None
     retired: bool = False

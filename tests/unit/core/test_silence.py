@@ -23,6 +23,7 @@ class Watched:
         self.equity = Run()
         self.since = since
         self.refused = ""
+        self.around_the_clock = True
         self.interval: float | None = None
         self.told: list[Alert] = []
         self.seq = {"health": 0, "equity": 0}
@@ -37,9 +38,8 @@ class Watched:
         self.seq["equity"] += 1
 
     def tick(self, at: float) -> list[Alert]:
-        side = Side(
-            self.equity.state if self.equity.states else None, self.since, self.interval, self.refused
-        )
+        state = self.equity.state if self.equity.states else None
+        side = Side(state, self.since, self.interval, self.around_the_clock, self.refused)
         outputs = unmonitored(self.health.state, side, START + at)
         alerts = [read(output) for output in outputs]
         self.told += alerts
@@ -122,6 +122,16 @@ def test_an_undeclared_agent_that_sends_seldom_has_its_own_interval() -> None:
     assert agent.equity.state.interval > UNDECLARED_SECS
     agent.since = START + 2 * 86_400
     assert not agent.live(2 * 86_400, 2 * 86_400 + 3000)
+
+
+def test_a_market_that_closes_is_no_outage() -> None:
+    """Over a weekend with a holiday, Thursday evening to Tuesday morning; after that it is told."""
+    agent = Watched()
+    agent.around_the_clock = False
+    agent.snapshot(0)
+    for hour in range(100):
+        assert not agent.live(3600 * hour, 3600 * hour + 20)
+    assert agent.live(3600 * 100, 3600 * 100 + 40)[0][1] == "firing"
 
 
 def test_a_dead_agent_is_stopped_not_unmonitored() -> None:
