@@ -166,7 +166,8 @@ def settle(st: Alerting, cause: Cause, reason: ResolveReason) -> list[Output]:
         if rule is None:
             continue  # of another release
         moved = rule.settable and rule.kind == "level" and firing.limit != rule.threshold
-        firing.limit = rule.threshold
+        if rule.kind == "level":  # an occurrence has none: the same as in a replay without the change
+            firing.limit = rule.threshold
         if rule.enabled and not (moved and not rule.exceeded(firing.worst)):
             continue
         if firing.phase == FIRING and firing.published != OCCURRED:

@@ -80,7 +80,7 @@ _FILLING = [_plan(pos, full=False) for pos in range(SIZE)]
 class ReturnWindow:
     """A ring of returns; read it through `newest_last`. `n` is the size of the next return's baseline."""
 
-    __slots__ = ("budget", "floor", "n", "pos", "r2", "ring", "s1", "s2", "stop", "turns", "view")
+    __slots__ = ("budget", "floor", "n", "pos", "r2", "ring", "s1", "s2", "stop", "turns")
 
     budget: float  # r2 up to which no drift is possible
     floor: float
@@ -91,8 +91,7 @@ class ReturnWindow:
     stop: int  # the next refresh
 
     def __init__(self) -> None:
-        self.ring = array("d", bytes(8 * SIZE))
-        self.view = np.frombuffer(self.ring)  # the same memory
+        self.ring = array("d", [0.0]) * SIZE
         self.pos = 0  # where the next return goes
         self.turns = 0  # times the ring has been filled
         self.refresh()
@@ -149,7 +148,7 @@ class ReturnWindow:
             self.turns += 1
         self.stop = _STOPS[pos]
         plan = _FULL[pos] if self.turns else _FILLING[pos]
-        returns = self.view
+        returns = np.frombuffer(self.ring)
         self.s1, _, core = (plan.weights @ returns).tolist()
         self.s2, self.r2, squares = (plan.weights @ (returns * returns)).tolist()
         self.n = n = _BASE if self.turns else pos
@@ -175,9 +174,8 @@ class ReturnWindow:
         window.turns, window.pos = divmod(count, SIZE)
         pos = window.pos
         if window.turns:
-            window.view[pos:] = returns[: SIZE - pos]
-            window.view[:pos] = returns[SIZE - pos :]
+            window.ring = returns[SIZE - pos :] + returns[: SIZE - pos]
         else:
-            window.view[:pos] = returns
+            window.ring[:pos] = returns
         window.refresh()
         return window

@@ -55,7 +55,7 @@ class Ring:
 
     def __init__(self, plan: RingPlan, *, keeps_past: bool) -> None:
         self.plan = plan
-        self.closes = array("d", bytes(8 * plan.size))
+        self.closes = array("d", [0.0]) * plan.size  # of exactly this size
         self.ticks = bytearray(plan.size)
         self.keeps_past = keeps_past
         self.open = 0
