@@ -1,21 +1,22 @@
 """Writes the tables of Prometheus metrics between a Markdown file's markers: `python docs/metrics_table.py docs/metrics.md`."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
 from fleawatch.settings import Settings
-from fleawatch.telemetry import AGENT, Telemetry
+from fleawatch.telemetry import AGENT, FLEET, AgentMetric, Telemetry
 
 
-def agents() -> str:
-    """One row per figure of an agent."""
+def agents(metrics: Sequence[AgentMetric] = AGENT) -> str:
+    """One row per figure of an agent, or of the fleet."""
     prefix = Settings.model_fields["metrics_prefix"].default
     rows = [
         f"| `{prefix}{metric.name}` | {metric.kind} | {', '.join(metric.labels)} | {metric.help} | {metric.unit} |"
-        for metric in AGENT
+        for metric in metrics
     ]
     return "\n".join(["| metric | type | labels | what it is | unit |", "|---|---|---|---|---|", *rows])
 
@@ -39,7 +40,7 @@ def with_tables(text: str) -> str:
     Raises:
         ValueError: a marker is missing.
     """
-    for name, table in (("agents", agents()), ("processes", processes())):
+    for name, table in (("agents", agents()), ("fleet", agents(FLEET)), ("processes", processes())):
         begin, end = f"<!-- {name}: written by `make generate` -->", f"<!-- end of {name} -->"
         head, begun, rest = text.partition(begin)
         _, ended, tail = rest.partition(end)

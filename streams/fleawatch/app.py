@@ -94,7 +94,6 @@ class Monitor(BatchApp):
         equity = table_of("equity", of_equity, EquityStates(plan))
         trades = table_of("trades", trades_pipeline(settings.partitions, keeper.rules_of), TradesState)
         health = table_of("health", health_pipeline(settings.partitions, keeper.rules_of), HealthState)
-        self._exposition = Exposition(self, settings, self.telemetry, (equity, trades, health), time.time)
         liveness = Liveness(
             self,
             settings,
@@ -112,6 +111,14 @@ class Monitor(BatchApp):
         liveness.on_changed = fleet.health.changed
         fleet_agent = FleetAgent(
             self, settings, self.telemetry, agents, FleetStates(settings.partitions, plan)
+        )
+        self._exposition = Exposition(
+            self,
+            settings,
+            self.telemetry,
+            tables=(equity, trades, health),
+            fleet=fleet_agent.figures,
+            clock=time.time,
         )
 
         async def follow_registry() -> None:

@@ -57,6 +57,26 @@ AGENT = (
     AgentMetric("last_event_timestamp_seconds", "gauge", "Time of the newest event", "seconds", ("topic",)),
 )
 
+# No label tells them apart from an agent's, so they have names of their own: a sum over agents must not count them.
+FLEET = (
+    AgentMetric("fleet_equity", "gauge", "Of all live agents together", "the fleet's currency"),
+    AgentMetric("fleet_balance_usd", "gauge", "Cash of all live agents together", _USD),
+    AgentMetric("fleet_pnl_24h_usd", "gauge", "Their gain of the last 24 hours, without flows", _USD),
+    AgentMetric("fleet_drawdown_pct", "gauge", "The fleet's present fall from its peak, flow-adjusted", _PCT),
+    AgentMetric("fleet_max_drawdown_pct", "gauge", "The fleet's deepest fall from a peak", _PCT),
+    AgentMetric("fleet_sharpe_ratio", "gauge", "Of the fleet's bar returns, annualised", "ratio"),
+    AgentMetric(
+        "fleet_agents",
+        "gauge",
+        "Agents of the fleet by state; one agent can be in several",
+        "agents",
+        ("state",),
+    ),
+    AgentMetric(
+        "fleet_partitions_missing", "gauge", "Partitions whose last second is carried over", "partitions"
+    ),
+)
+
 
 class Telemetry:
     """The metrics of one process."""

@@ -76,6 +76,7 @@ async def test_each_agent_is_exported_by_the_one_worker_that_owns_it(
         await server.wait_for("purpleflea_win_rate_pct", len(AGENTS) - 1)
         await server.wait_for("purpleflea_profit_factor", len(AGENTS) - 2)
         await server.wait_for('fleawatch_dead_letter_total{topic="equity",reason="not_json"}', 1)
+        await server.wait_for(f'purpleflea_fleet_agents{{state="live"}} == {len(AGENTS)}', 1)
         assert lint(await scrape(ports[0])) == []
 
         with workers(topics, 1, tmp_path / "two", metrics_port=str(ports[1])) as two:
@@ -85,6 +86,7 @@ async def test_each_agent_is_exported_by_the_one_worker_that_owns_it(
             assert [value for _, value in holders] == [1.0] * len(AGENTS), one.logs() + two.logs()
             instances = await server.query("count by (instance) (purpleflea_balance_usd)")
             assert sum(value for _, value in instances) == len(AGENTS)
+            assert len(await server.query("purpleflea_fleet_equity")) <= 1
             lags = await server.query("count by (topic, partition) (fleawatch_lag_records)")
             assert {value for _, value in lags} == {1.0}
             assert two.stop() == [0], two.logs()

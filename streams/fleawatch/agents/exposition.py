@@ -11,12 +11,12 @@ from heapq import nlargest
 
 from prometheus_client import generate_latest
 
-from fleawatch.agents.figures import Agent
+from fleawatch.agents.figures import Agent, fleet_samples
 from fleawatch.engine.app import BatchApp
 from fleawatch.engine.table import WriteBehindTable
 from fleawatch.settings import Settings
-from fleawatch.telemetry import AGENT, Telemetry
-from fleawatch_schemas.wire import Window
+from fleawatch.telemetry import AGENT, FLEET, AgentMetric, Telemetry
+from fleawatch_schemas.wire import Metrics, Window
 
 SLICE_SECS = 0.002
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
@@ -31,10 +31,12 @@ class Exposition:
         app: BatchApp,
         settings: Settings,
         telemetry: Telemetry,
+        *,
         tables: tuple[WriteBehindTable, WriteBehindTable, WriteBehindTable],
+        fleet: Callable[[Window], Metrics | None],
         clock: Callable[[], float],
     ) -> None:
-        """`tables`: of equity, trades and health."""
+        """`tables`: of equity, trades and health. `fleet`: its figures, on the one worker that has it."""
         self._app = app
         self._prefix = settings.metrics_prefix
         self._window = settings.metrics_window
@@ -42,6 +44,7 @@ class Exposition:
         self._equity_topic = settings.topic("equity")
         self._telemetry = telemetry
         self._tables = tables
+        self._fleet = fleet
         self._clock = clock
         self._scrape: asyncio.Task[bytes] | None = None
 
@@ -69,11 +72,20 @@ class Exposition:
                 lines[metric.name] for p, lines in by_partition.items() if p in owned and metric.name in lines
             ]
             if found:
-                name = self._prefix + metric.name
-                parts.append(f"# HELP {name} {metric.help} ({metric.unit})\n# TYPE {name} {metric.kind}\n")
-                parts += ["".join(lines) for lines in found]
+                parts += [heading(metric, self._prefix), *("".join(lines) for lines in found)]
             await slices.pause()
-        return "".join(parts).encode()
+        return "".join([*parts, *self._fleet_lines()]).encode()
+
+    def _fleet_lines(self) -> Iterator[str]:
+        metrics = self._fleet(self._window)
+        samples = list(fleet_samples(metrics)) if metrics is not None else []
+        for metric in FLEET:
+            found = [sample for sample in samples if sample.name == metric.name]
+            if found:
+                yield heading(metric, self._prefix)
+            for _, value, values in found:
+                labels = _labels(metric.labels, values).removeprefix(",")
+                yield f"{self._prefix}{metric.name}{f'{{{labels}}}' if labels else ''} {value}\n"
 
     def _owned(self) -> set[int]:
         return {tp.partition for tp in self._app.owned(self._equity_topic)}
@@ -131,6 +143,11 @@ class Slices:
         await asyncio.sleep(0)
         self._began = time.perf_counter()
         return True
+
+
+def heading(metric: AgentMetric, prefix: str) -> str:
+    name = prefix + metric.name
+    return f"# HELP {name} {metric.help} ({metric.unit})\n# TYPE {name} {metric.kind}\n"
 
 
 def render(agent: Agent, prefix: str, window: Window, ts: float) -> Iterator[tuple[str, str]]:

@@ -11,11 +11,13 @@ from fleawatch.core.error_counts import NONE
 from fleawatch.core.ledger import OTHER
 from fleawatch.core.metrics import metrics_of
 from fleawatch.core.state import EquityState, HealthState, TradesState
-from fleawatch_schemas.wire import AssetShare, StrategyShare, Window
+from fleawatch_schemas.wire import AssetShare, Metrics, StrategyShare, Window
 
 MOST_LABELS = 10
 """Strategies, and assets, that one agent shows: the largest gains and losses; the rest is `other`."""
 SEVERITIES = ("WARN", "CRITICAL")
+STATES = ("live", "alive", "stopped", "paused", "stale", "under_water")
+_OF_FLEET = ("equity", "balance_usd", "pnl_24h_usd", "drawdown_pct", "max_drawdown_pct", "sharpe_ratio")
 _OF_METRICS = (
     ("balance_usd", "balance_usd"), ("equity", "equity"), ("pnl_24h_usd", "pnl_24h_usd"),
     ("sharpe_ratio", "sharpe_ratio"), ("sortino_ratio", "sortino_ratio"), ("calmar_ratio", "calmar_ratio"),
@@ -83,6 +85,19 @@ class Agent(NamedTuple):
             yield from _health(health)
         for severity, count in zip(SEVERITIES, self.firing(), strict=True):
             yield Sample("firing_alerts", count, (severity,))
+
+
+def fleet_samples(metrics: Metrics) -> Iterator[Sample]:
+    """The figures of the fleet as it was published."""
+    for name in _OF_FLEET:
+        value = getattr(metrics, name)
+        if value is not None:
+            yield Sample("fleet_" + name, value)
+    if metrics.fleet is not None:
+        agents = metrics.fleet.agents
+        for state in STATES:
+            yield Sample("fleet_agents", getattr(agents, state), (state,))
+        yield Sample("fleet_partitions_missing", len(metrics.fleet.missing))
 
 
 def _health(health: HealthState) -> Iterator[Sample]:

@@ -6,7 +6,7 @@ import msgspec
 from faust.types import TP
 
 from fleawatch.agents.telemetry import count_outputs
-from fleawatch.core.fleet import FLEET, FleetState, FleetStates
+from fleawatch.core.fleet import FLEET, PARTIALS, FleetState, FleetStates
 from fleawatch.core.fleet_metrics import fleet_metrics
 from fleawatch.core.fleet_rules import check_fleet
 from fleawatch.core.outputs import Output, dead_letter
@@ -18,10 +18,9 @@ from fleawatch.telemetry import Telemetry
 from fleawatch_schemas.partition import partition_for
 from fleawatch_schemas.reasons import Reason, Rejected
 from fleawatch_schemas.topics import TOPICS
-from fleawatch_schemas.wire import Window, encode
+from fleawatch_schemas.wire import Metrics, Window, encode
 from fleawatch_schemas.wire_fleet import FleetPartial, decode_partial
 
-TOPIC = "fleet-partials"
 KEY = FLEET.encode()
 LONGER_EVERY = 10  # rounds: 24 hours and the life in each, the windows between them in each tenth
 
@@ -34,7 +33,7 @@ class FleetAgent:
     ) -> None:
         self._app, self._settings, self._telemetry, self._registry = app, settings, telemetry, registry
         self._states = states
-        self._source = settings.topic(TOPIC)
+        self._source = settings.topic(PARTIALS)
         self._table = app.batch_table("fleet", self._source, cast("Any", states), 1)
         self._home = partition_for(KEY, settings.partitions)
         self._rounds = 0
@@ -71,6 +70,14 @@ class FleetAgent:
                 ],
             )
 
+    def figures(self, window: Window) -> Metrics | None:
+        """The fleet's figures now; None on a worker that does not have it."""
+        for tp in self._app.owned(self._source):
+            st = self._table.states(tp.partition).get(KEY)
+            if st is not None:
+                return fleet_metrics(st, window)
+        return None
+
     def _apply(self, tp: TP, records: list[Any]) -> None:
         states = self._table.states(tp.partition)
         st = cast("FleetState | None", states.get(KEY))
@@ -86,14 +93,14 @@ class FleetAgent:
             try:
                 partial = _decode(record.value)
             except Rejected as why:
-                out.append(dead_letter(TOPIC, tp.partition, record, why))
+                out.append(dead_letter(PARTIALS, tp.partition, record, why))
             else:
-                st.take(partial, record)
+                st.take(partial, record, out)
                 check_fleet(st, record.offset, out)
             st.offset = record.offset
         self._table.dirty(tp.partition).add(KEY)
         self._app.applied(tp, records, [self._addressed(each) for each in out])
-        self._telemetry.events.labels(TOPIC, "applied").inc(len(records))
+        self._telemetry.events.labels(PARTIALS, "applied").inc(len(records))
         count_outputs(self._telemetry, out)
 
     def _addressed(self, output: Output) -> Outgoing:

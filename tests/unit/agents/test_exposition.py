@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+import msgspec
 import pytest
 from faust.types import TP
 from prometheus_client import CollectorRegistry
@@ -12,9 +13,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from core_records import EPOCH, START, Run, equity_event, health_event
 from fleawatch.agents.exposition import Exposition
 from fleawatch.agents.figures import MOST_LABELS
+from fleawatch.core.metrics import metrics_of
 from fleawatch.core.pipeline import health_pipeline, trades_pipeline
 from fleawatch.settings import Settings
 from fleawatch.telemetry import AGENT, Telemetry
+from fleawatch_schemas.wire import Metrics, Window
+from fleawatch_schemas.wire_fleet import FleetAgents, FleetFigures
 from prometheus import lint
 
 NOW = START + 3600
@@ -54,12 +58,20 @@ class Worker:
 
     def __init__(self, **settings: Any) -> None:
         self.app = App()
+        self.fleet: dict[Window, Metrics] = {}  # this worker has none
         self.equity, self.trades, self.health = Run(), Run(trades_pipeline(1)), Run(health_pipeline(1))
         self.tables = tuple(Table(run) for run in (self.equity, self.trades, self.health))
         self.telemetry = Telemetry(CollectorRegistry())
         app: Any = self.app  # stand-ins: the real ones need a broker
         tables: Any = self.tables
-        self.exposition = Exposition(app, Settings.load(**settings), self.telemetry, tables, lambda: NOW)
+        self.exposition = Exposition(
+            app,
+            Settings.load(**settings),
+            self.telemetry,
+            tables=tables,
+            fleet=self.fleet.get,
+            clock=lambda: NOW,
+        )
 
     def fall(self, agent_id: str, *equity: float) -> None:
         self.equity.feed(*(equity_event(n, value, agent_id=agent_id) for n, value in enumerate(equity)))
@@ -110,6 +122,30 @@ async def test_attribution_is_capped_and_labels_are_escaped() -> None:
     assert sum(shown.values()) == pytest.approx(found["mine_trade_pnl"]["a",])
     assert set(found["mine_pnl_by_strategy"]) == {("a", 'A"\\\n')}
     assert set(found["mine_pnl_by_hour"]) == {("a", "0")}
+
+
+async def test_the_fleet_has_names_of_its_own() -> None:
+    """Breaks when a sum over agents counts the fleet beside them."""
+    worker = Worker()
+    worker.fall("a", 1000.0, 900.0)
+    metrics = metrics_of("_fleet", worker.equity.equity, None, "all", NOW)
+    agents = FleetAgents(live=3, alive=2, stopped=1, paused=0, stale=1, under_water=2)
+    fleet = FleetFigures(
+        partial=True,
+        missing=[4],
+        agents=agents,
+        members=3,
+        left_out={},
+        left_out_agents=[],
+        under_water_pct=66.7,
+    )
+    worker.fleet["all"] = msgspec.structs.replace(metrics, fleet=fleet)
+    found = await worker.scrape()
+    assert found["purpleflea_fleet_equity"] == {(): 900.0}
+    assert found["purpleflea_fleet_drawdown_pct"] == {(): pytest.approx(10.0)}
+    assert found["purpleflea_fleet_agents"]["under_water",] == 2.0
+    assert found["purpleflea_fleet_partitions_missing"] == {(): 1.0}
+    assert set(found["purpleflea_equity"]) == {("a",)}
 
 
 async def test_over_the_cap_the_worst_are_shown_and_the_others_counted() -> None:
