@@ -36,14 +36,12 @@ def check_clock(st: HealthState, estimate: float, cause: Cause, out: list[Output
     move = level(st, rule, cause, off, holds=off > rule.threshold, clear=_calm(off, rule.threshold, rule))
     if move == FIRING:
         if estimate < 0:
-            title, body = (
-                f"clock is {off:.1f} s ahead",
-                "Its times are later than their arrival at the broker.",
-            )
+            title = f"clock is {off:.1f} s ahead"
+            body = "Its times are later than their arrival at the broker. Synchronise it."
         else:
             title = f"clock is {off:.1f} s behind, or everything arrives that late"
-            body = "None of the last heartbeats took less from its own time to the broker."
-        out.append(tell(st, rule, cause, Words(title, f"{body} Synchronise it.", off, rule.threshold)))
+            body = "No heartbeat took less from its own time to the broker. Synchronise it, or see what holds them up."
+        out.append(tell(st, rule, cause, Words(title, body, off, rule.threshold)))
     elif move == RESOLVED:
         out.append(resolve(st, rule, cause))
 
@@ -116,6 +114,8 @@ def _check_errors(st: HealthState, ev: Health, cause: Cause, out: list[Output]) 
     rule = st.rules.error_rate
     stale = cause.ts - st.errors.seen > FRESH_SECS
     count = st.errors.count
+    if count == 0 and not _live(st, rule):
+        return
     usual = st.errors.baseline()
     limit = rule.threshold
     if usual is not None and usual >= LEAST_USUAL_ERRORS:

@@ -87,7 +87,7 @@ def unmonitored(st: HealthState, side: Side, now: float) -> tuple[Output, ...]:
     firing = st.alerts.get(rule.name)
     clear = firing is not None and applied >= firing.started
     interval = _interval(st, side)
-    silent = now - max(applied, st.judged_since)
+    silent = now - max(applied or _last_time(side, now), st.judged_since)
     cause = _cause(st, side, now)
     move = level(st, rule, cause, silent / interval, holds=holds, clear=clear)
     if move == RESOLVED:
@@ -151,6 +151,11 @@ def _interval(st: HealthState, side: Side) -> float:
 def _applied(side: Side) -> float:
     """When the last equity event was applied, as far as this worker knows."""
     return 0.0 if side.state is None else side.state.received / 1000
+
+
+def _last_time(side: Side, now: float) -> float:
+    """The event time of the last equity event: what is left of it when the worker has restarted since."""
+    return 0.0 if side.state is None else min(side.state.last.ts, now)
 
 
 def _equity_due(st: HealthState, side: Side, since: float) -> float:

@@ -190,6 +190,17 @@ def test_an_open_alert_outlives_a_restart_of_the_worker_and_is_resolved_by_equit
     assert agent.live(390, 400) == [(390, "resolved")]
 
 
+def test_a_worker_that_has_just_started_knows_how_long_it_has_been_silent() -> None:
+    """Breaks when it counts from the agent's start, hours ago."""
+    agent = Watched()
+    agent.live(0, 100)
+    agent.snapshot(7200)
+    agent.equity.restart()
+    agent.since = START + 7210
+    assert agent.live(7210, 7420) == [(7400, "firing")]
+    assert "no equity for 3 min" in agent.told[0].title
+
+
 @pytest.mark.parametrize(
     ("refused", "why"),
     [
