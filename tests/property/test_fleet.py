@@ -164,7 +164,7 @@ def deal(
         for _ in range(data.draw(st.integers(0, 4))):
             queue = queues[data.draw(st.integers(0, PARTITIONS - 1))]
             if queue:
-                fleet.take(queue.pop(0), Rec(at, 0, None, None))
+                fleet.take(queue.pop(0), Rec(at, 0, None, None), [])
                 at += 1
                 if data.draw(st.booleans()):
                     packed = fleet.pack()
@@ -172,7 +172,7 @@ def deal(
                     assert fleet.pack() == packed
     for side in sides:
         for partial in queues[side.partition] + side.partials(idle=True):
-            fleet.take(partial, Rec(at, 0, None, None))
+            fleet.take(partial, Rec(at, 0, None, None), [])
             at += 1
     return fleet, sides
 

@@ -15,18 +15,22 @@ from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import ClassVar, Self
 
+import msgspec
+
 from fleawatch.core import equity
 from fleawatch.core.alerts import Firing, watching
 from fleawatch.core.bars import PLAN, BarPlan
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.fleet_slot import MICRO, Slot
+from fleawatch.core.outputs import Output, alert_output
 from fleawatch.core.packing import Reader, pack_alerts, pack_text, read_alerts
 from fleawatch.core.record import Record
 from fleawatch.core.rules import DEFAULTS, Rule, Rules
-from fleawatch_schemas.wire import Equity
+from fleawatch_schemas.wire import Alert, Equity, Source
 from fleawatch_schemas.wire_fleet import FleetPartial
 
 FLEET = "_fleet"
+PARTIALS = "fleet-partials"
 WAIT_SECS = 5.0
 IDLE_TRUST_SECS = 3.0
 """So long after a partition said that it is idle nobody waits for it. They say it once a second."""
@@ -78,8 +82,8 @@ class FleetState:
         for group in self.groups.values():
             group.rules = rules
 
-    def take(self, partial: FleetPartial, record: Record) -> None:
-        """Join `partial`, read from `record`."""
+    def take(self, partial: FleetPartial, record: Record, out: list[Output]) -> None:
+        """Join `partial`, read from `record`. What the joined account has to say of its day is appended to `out`."""
         slot = self.slots.get(partial.partition)
         if slot is None:
             if partial.partition >= self.partitions:
@@ -91,7 +95,7 @@ class FleetState:
         ahead = max(slot.closed for slot in self.slots.values())
         if ahead > self.done and (not self.reached or ahead > self.reached[-1][0]):
             self.reached.append((ahead, self.clock))
-        self._advance(record)
+        self._advance(record, out)
 
     def missing(self) -> list[int]:
         """The partitions whose part in the second `done` is not exact."""
@@ -109,7 +113,7 @@ class FleetState:
     def _idle(self, slot: Slot) -> bool:
         return slot.status.idle and self.clock - slot.status.ts <= IDLE_TRUST_SECS
 
-    def _advance(self, record: Record) -> None:
+    def _advance(self, record: Record, out: list[Output]) -> None:
         awaited = [slot.closed for slot in self.slots.values() if not self._idle(slot)]
         if len(self.slots) < self.partitions:
             upto = -1
@@ -132,10 +136,10 @@ class FleetState:
                     traded += by_trading
             self._equity += changed
             self.paid_in += changed - traded
-            self._count(second, record)
+            self._count(second, record, out)
         self.done = upto
 
-    def _count(self, second: int, record: Record) -> None:
+    def _count(self, second: int, record: Record, out: list[Output]) -> None:
         statuses = [slot.status for slot in self.slots.values()]
         ev = Equity(
             1,
@@ -149,7 +153,9 @@ class FleetState:
             self.paid_in / MICRO,
         )
         if self.account is not None:
-            equity.step(self.account, ev, record, 0, [])
+            found: list[Output] = []
+            equity.step(self.account, ev, record, 0, found)
+            out += [_of_fleet(output, record.offset) for output in found if output.topic == "alerts"]
         elif self.members():
             self.account = EquityState(ev, self.plan)
             self.account.use(silenced(self.rules))
@@ -230,10 +236,16 @@ class FleetStates:
 
 
 def silenced(rules: Rules) -> Rules:
-    """With every rule off: the joined account is judged by the fleet's own rules."""
+    """With every rule off but the summary of the day: the joined account is judged by the fleet's own rules."""
     off = {
         field.name: replace(rule, enabled=False)
         for field in fields(rules)
-        if isinstance(rule := getattr(rules, field.name), Rule)
+        if isinstance(rule := getattr(rules, field.name), Rule) and rule.name != "daily_summary"
     }
     return replace(rules, **off)  # type: ignore[arg-type] # only fields that hold rules
+
+
+def _of_fleet(output: Output, offset: int) -> Output:
+    """The alert with the record that it comes from: the account's step takes it for one of `equity`."""
+    alert = msgspec.json.decode(output.value, type=Alert)
+    return alert_output(msgspec.structs.replace(alert, source=Source(PARTIALS, 0, offset)))

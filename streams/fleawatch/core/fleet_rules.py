@@ -4,7 +4,7 @@ import msgspec
 
 from fleawatch.core.alerts import FIRING, RESOLVED, Alerting, Cause, duration, level
 from fleawatch.core.equity_state import EquityState
-from fleawatch.core.fleet import FLEET, FleetState, GroupAlert
+from fleawatch.core.fleet import FLEET, PARTIALS, FleetState, GroupAlert
 from fleawatch.core.fleet_health import NO_GROUP
 from fleawatch.core.outputs import Output, alert_output
 from fleawatch.core.rules import Rule
@@ -20,10 +20,8 @@ _SILENT, _VENUE = "silent|", "venue|"
 def check_fleet(st: FleetState, offset: int, out: list[Output]) -> None:
     """Every rule, after the record at `offset` was joined."""
     if st.account is not None:
-        _check_drawdown(
-            st, st.account, Cause("fleet-partials", 0, offset, 0, st.done, float(max(st.done, 0))), out
-        )
-    cause = Cause("fleet-partials", 0, offset, 0, offset, st.clock)
+        _check_drawdown(st, st.account, Cause(PARTIALS, 0, offset, 0, st.done, float(max(st.done, 0))), out)
+    cause = Cause(PARTIALS, 0, offset, 0, offset, st.clock)
     rule = st.rules.fleet_silent
     for name, group in _joined([slot.status.groups for slot in st.slots.values()], st, _SILENT).items():
         share = group.hit / max(1, group.agents)

@@ -60,7 +60,7 @@ class World:
         for index in partitions or range(len(self.ledgers)):
             for partial in self.ledgers[index].partials(T + second, idle=idle, health=self.health[index]):
                 validate(encode_partial(partial), FleetPartialModel)
-                self.fleet.take(partial, Rec(self.offset, 0, None, None))
+                self.fleet.take(partial, Rec(self.offset, 0, None, None), self.out)
                 check_fleet(self.fleet, self.offset, self.out)
                 self.offset += 1
                 told.append(partial)
@@ -326,3 +326,15 @@ def test_agents_alive_and_stopped_are_counted() -> None:
     counts.put("c", Pulse("-", False, False, True, ()))
     assert (counts.alive, counts.stopped) == (2, 0)
     assert counts.groups()["-"].hit == 0
+
+
+def test_the_fleets_day_is_told_once() -> None:
+    world = World()
+    day = 86_400
+    for second, worth in ((0, 1000.0), (100, 1010.0), (day + 5, 1010.0), (day + 50, 900.0)):
+        world.send("a", second, worth)
+        world.tell(second + 5)
+    told = [json.loads(output.value) for output in world.out]
+    assert [alert["rule"] for alert in told] == ["daily_summary", "fleet_drawdown"]
+    assert told[0]["value"] == pytest.approx(1.0)
+    assert told[0]["source"]["topic"] == "fleet-partials"
