@@ -205,7 +205,7 @@ async def test_the_event_loop_is_not_held_up() -> None:
     other.cancel()
     assert text.count(b"purpleflea_equity{") == 1000
     assert len(waits) > 20
-    assert sorted(waits)[len(waits) // 2] < 0.02
+    assert sorted(waits)[len(waits) // 2] < 0.05
     assert max(waits) < sum(waits) / 4  # a longest wait of its own says little on a busy machine
 
 
