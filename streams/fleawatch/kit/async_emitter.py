@@ -6,7 +6,9 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, Unpack
 
-from fleawatch.kit.emitter import CLOSE_SECS, Emitter, EmitterOptions, Stats, Undelivered
+from fleawatch.kit.emitter import CLOSE_SECS, Emitter, EmitterOptions
+from fleawatch.kit.stats import Stats, Undelivered
+from fleawatch.kit.turning import Turning
 from fleawatch.settings import Settings
 
 P = ParamSpec("P")
@@ -36,7 +38,18 @@ class AsyncEmitter:
     equity = _awaited(Emitter.equity)
     trade = _awaited(Emitter.trade)
     health = _awaited(Emitter.health)
-    start = _awaited(Emitter.start)
+
+    async def start(self) -> None:
+        """Begin; does not wait for Kafka. Raises as `Emitter.start` does."""
+        self._emitter.start(Turning(asyncio.get_running_loop()))
+
+    def acted(self) -> None:
+        """The strategy did what it does: call it once a round. Its check fails when that stays away."""
+        self._emitter.acted()
+
+    def error(self, error: object) -> None:
+        """Count an error, an exception or a text, and tell of the last one, with what looks like a secret removed."""
+        self._emitter.error(error)
 
     @property
     def agent_id(self) -> str:
@@ -45,6 +58,11 @@ class AsyncEmitter:
     @property
     def epoch(self) -> int:
         return self._emitter.epoch
+
+    @property
+    def health_port(self) -> int | None:
+        """Where the agent's port is, once it is open."""
+        return self._emitter.health_port
 
     def stats(self) -> Stats:
         return self._emitter.stats()

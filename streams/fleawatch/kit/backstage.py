@@ -1,4 +1,4 @@
-"""The emitter's thread: an event loop of its own with the courier and the heartbeats."""
+"""The emitter's thread: an event loop of its own with the courier, the heartbeats and the agent's port."""
 
 import asyncio
 import logging
@@ -7,7 +7,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from fleawatch.kit.courier import Courier
+from fleawatch.kit.endpoint import Endpoint
+from fleawatch.kit.heart import Heart
 from fleawatch.kit.spool import Spool
+from fleawatch.kit.turning import Turning
 
 log = logging.getLogger(__name__)
 
@@ -16,21 +19,24 @@ GRACE_SECS = 2.0
 
 
 class Backstage:
-    """`beat` is called every `beat_secs`."""
+    """`start` it once, `end` it once."""
 
     def __init__(
         self,
         agent_id: str,
         courier: Courier,
         open_spool: Callable[[], Spool] | None,
-        beat: Callable[[], None],
-        beat_secs: float,
+        heart: Heart,
+        *,
+        endpoint: Endpoint | None,
+        turning: Turning | None,
     ) -> None:
         self.courier = courier
         self._agent_id = agent_id
         self._open_spool = open_spool
-        self._beat = beat
-        self._beat_secs = beat_secs
+        self._heart = heart
+        self._endpoint = endpoint
+        self._turning = turning
         self._thread = threading.Thread(target=self._run, name=f"fleawatch {agent_id}", daemon=True)
         self._ready = threading.Event()
         self._ended = threading.Event()
@@ -68,16 +74,18 @@ class Backstage:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._ready.set()
+        if self._endpoint is not None:
+            await self._endpoint.start()
+        tasks = [asyncio.create_task(self._heart.beat())]
+        if self._turning is not None:
+            tasks.append(asyncio.create_task(self._turning.watch()))
         await self.courier.start(self._open_spool, f"fleawatch {self._agent_id} disk")
-        heart = asyncio.create_task(self._keep_beating())
         await self._stop.wait()
-        heart.cancel()
+        for task in tasks:
+            task.cancel()
         lost = await self.courier.finish(self._flush_secs)
         self._left = (self.courier.waiting_events - lost, lost)
+        if self._endpoint is not None:
+            self._endpoint.close()
         self._ended.set()  # what is left to do nobody needs to wait for
         await self.courier.disconnect()
-
-    async def _keep_beating(self) -> None:
-        while True:
-            await asyncio.sleep(self._beat_secs)
-            self._beat()

@@ -13,18 +13,27 @@ from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, NamedTuple, Self, TypedDict
+from typing import Final, Literal, Self, TypedDict
 
 from fleawatch.errors import ConfigError
 from fleawatch.kit.backstage import Backstage
+from fleawatch.kit.checks import Check, Finding
 from fleawatch.kit.courier import Courier
+from fleawatch.kit.endpoint import Endpoint, bind
+from fleawatch.kit.examiner import CHECK_SECS, Examiner
+from fleawatch.kit.heart import Heart
 from fleawatch.kit.home import Home
 from fleawatch.kit.lane import Lane
 from fleawatch.kit.link import Link
+from fleawatch.kit.pages import View, pages
 from fleawatch.kit.plain import plain_equity, plain_trade
 from fleawatch.kit.spool import Spool, newest_epoch
+from fleawatch.kit.stats import Stats, Undelivered
 from fleawatch.kit.tidy import tidy
+from fleawatch.kit.turning import Turning
+from fleawatch.kit.vitals import Vitals
 from fleawatch.settings import Settings
+from fleawatch_schemas import wire
 from fleawatch_schemas.codec import decode_equity, decode_health, decode_trade
 from fleawatch_schemas.wire import Equity, Health, Trade, encode
 
@@ -34,32 +43,9 @@ INBOX_EVENTS: Final = 20_000
 """Handed over and not yet looked at: some 20 s of 1,000 events/s in which the emitter's thread had no turn at all."""
 CLOSE_SECS: Final = 5.0
 SPILL_LIMIT_BYTES: Final = 256 << 20
+STALE_SECS: Final = 300.0
 
 Status = Literal["ok", "degraded", "stopping"]
-
-
-class Stats(NamedTuple):
-    """Events since the emitter was started, all topics together."""
-
-    emitted: int
-    """calls that were accepted, and the heartbeats"""
-    queued: int
-    """now waiting for Kafka, in memory or on disk, those of earlier processes included"""
-    spilled: int
-    """that went by way of the disk"""
-    delivered: int
-    """acknowledged by all in-sync replicas, those of earlier processes included"""
-    dropped: int
-    """given up: no room, or refused by Kafka. They show as gaps in the sequence"""
-
-
-class Undelivered(NamedTuple):
-    """What `close` could not deliver."""
-
-    kept: int
-    """events on disk, which the next start delivers first"""
-    lost: int
-    """events that were neither delivered nor kept"""
 
 
 class EmitterOptions(TypedDict, total=False):
@@ -68,6 +54,10 @@ class EmitterOptions(TypedDict, total=False):
     heartbeat_secs: float
     equity_interval_secs: float | None
     labels: Mapping[str, str] | None
+    checks: Mapping[str, Check] | None
+    stale_secs: float
+    health_port: int | None
+    health_host: str
     spill_dir: Path | None
     spill_limit_bytes: int
 
@@ -88,6 +78,10 @@ class Emitter:
         heartbeat_secs: float = 10.0,
         equity_interval_secs: float | None = None,
         labels: Mapping[str, str] | None = None,
+        checks: Mapping[str, Check] | None = None,
+        stale_secs: float = STALE_SECS,
+        health_port: int | None = None,
+        health_host: str = "127.0.0.1",
         spill_dir: Path | None = None,
         spill_limit_bytes: int = SPILL_LIMIT_BYTES,
     ) -> None:
@@ -95,6 +89,9 @@ class Emitter:
 
         `heartbeat_secs` is also how soon silence is noticed: after three of them, but not before the monitor's floor.
         `equity_interval_secs`, how often this agent means to send equity, and `labels` go with every heartbeat.
+        `checks` (see `fleawatch.kit.checks`), by name, are made for every heartbeat and for `/health`; a further one, "strategy",
+        is made from the first `acted` on, and fails after `stale_secs` without another.
+        `health_port`: where `/livez`, `/health` and `/metrics` are served, 0 for a free port, None for none.
         `spill_dir` is a folder of this agent's own, by default one in `FLEAWATCH_DATA_DIR`; it grows to `spill_limit_bytes`.
         """
         self.agent_id = agent_id
@@ -105,42 +102,73 @@ class Emitter:
         self._heartbeat_secs = heartbeat_secs
         self._equity_interval_secs = equity_interval_secs
         self._labels = dict(labels) if labels else None
-        self._started = time.time()
         self._began = time.monotonic()
+        self._stale_secs = stale_secs
+        self._health_at = None if health_port is None else (health_host, health_port)
+        self._vitals = Vitals()
+        self._last_equity: Equity | None = None
+        # Half of the interval, so that a check that hangs delays no heartbeat by more.
+        self._examiner = Examiner(checks or {}, check_secs=min(CHECK_SECS, heartbeat_secs / 2))
+        self.health_port: int | None = None
+        """Where the agent's port is, once it is open."""
         self._lanes = (Lane(), Lane(), Lane())
         self._inbox: deque[Equity | Trade | Health] = deque()
         self._home: Home | None = None
         self._backstage: Backstage | None = None
         self._state: Literal["new", "open", "closed", "forked"] = "new"
 
-    def start(self) -> None:
-        """Begin; does not wait for Kafka.
+    def start(self, turning: Turning | None = None) -> None:
+        """Begin; does not wait for Kafka. `turning` watches the agent's event loop, if it has one.
 
         Raises:
-            ConfigError: no servers are set, or another emitter holds the spill folder.
+            ConfigError: no servers are set, another emitter holds the spill folder, or the port is taken.
             Rejected: the agent's id, the heartbeat's interval or a label is not what the contract allows.
         """
         if self._state != "new":
             raise RuntimeError("an emitter is started once: make a new one")
         if not self._settings.bootstrap_servers:
             raise ConfigError("FLEAWATCH_BOOTSTRAP_SERVERS is not set", hint="host:port of a Kafka broker")
-        decode_health(encode(self._heartbeat("ok")))  # refuse a bad id before anything is opened
+        self._refuse_bad_arguments()
+        listening = bind(*self._health_at) if self._health_at else None
         try:
             self._home = Home(self._spill_dir)
             self.epoch = self._home.begin_epoch(newest_epoch(self._spill_dir))
         except OSError as exc:
             log.warning("%s: events are kept in memory only: %s", self.agent_id, exc)
             self.epoch = int(time.time() * 1000)
+        except ConfigError:
+            if listening is not None:
+                listening.close()
+            raise
+        link = Link(self._settings, self.agent_id)
+        if turning is not None:
+            self._examiner.of_loop(turning.loop)
+            self._examiner.add("event_loop", turning.turns)
+        endpoint = None
+        if listening is not None:
+            self.health_port = listening.getsockname()[1]
+            view = View(
+                self.agent_id,
+                self._examiner,
+                self._vitals,
+                turning,
+                self._uptime,
+                self.stats,
+                lambda: self._last_equity,
+                lambda: link.connected,
+            )
+            endpoint = Endpoint(pages(view), listening)
         self._state = "open"
         _open.add(self)
+        self.health()
         self._backstage = Backstage(
             self.agent_id,
-            Courier(self._inbox, self._lanes, Link(self._settings, self.agent_id), self._spill_limit),
+            Courier(self._inbox, self._lanes, link, self._spill_limit),
             self._open_spool if self._home is not None else None,
-            self._beat,
-            self._heartbeat_secs,
+            Heart(self._examiner, self._beat, self._heartbeat_secs),
+            endpoint=endpoint,
+            turning=turning,
         )
-        self.health()
         self._backstage.start()
 
     def close(self, timeout: float = CLOSE_SECS) -> Undelivered:
@@ -194,6 +222,7 @@ class Emitter:
             if not plain_equity(event):
                 event = tidy(event)
                 decode_equity(encode(event))
+            self._last_equity = event
             self._hand_over(lane, event)
 
     def trade(
@@ -243,36 +272,49 @@ class Emitter:
         self,
         status: Status = "ok",
         *,
+        checks: Mapping[str, bool] | None = None,
+        api_latency_ms: Mapping[str, float] | None = None,
         errors_1h: int | None = None,
         last_error: str | None = None,
-        api_latency_ms: Mapping[str, float] | None = None,
         last_action_ts: float | None = None,
     ) -> None:
-        """Send a heartbeat now; the plain ones are sent without being asked for."""
+        """Send a heartbeat now; the usual ones are sent without being asked for."""
         lane = self._lanes[2]
         with lane.lock:
-            event = self._heartbeat(status)
             event = tidy(
                 Health(
                     1,
-                    event.agent_id,
-                    event.epoch,
-                    event.seq,
-                    event.ts,
-                    event.status,
-                    event.uptime_secs,
-                    event.interval_secs,
-                    None,
+                    self.agent_id,
+                    self.epoch,
+                    lane.seq,
+                    time.time(),
+                    status,
+                    self._uptime(),
+                    self._heartbeat_secs,
+                    {name: wire.Check(bool(ok)) for name, ok in checks.items()} if checks else None,
                     errors_1h,
                     last_error,
-                    dict(api_latency_ms) if api_latency_ms else None,
+                    {name: float(value) for name, value in api_latency_ms.items()}
+                    if api_latency_ms
+                    else None,
                     last_action_ts,
-                    event.equity_interval_secs,
-                    event.labels,
+                    self._equity_interval_secs,
+                    self._labels,
                 )
             )
             decode_health(encode(event))
             self._hand_over(lane, event)
+
+    def acted(self) -> None:
+        """The strategy did what it does: call it once a round. Its check fails when that stays away."""
+        first = self._vitals.acted_at is None
+        self._vitals.acted()
+        if first:
+            self._examiner.add("strategy", self._strategy)
+
+    def error(self, error: object) -> None:
+        """Count an error, an exception or a text, and tell of the last one, with what looks like a secret removed."""
+        self._vitals.error(error)
 
     def flush(self, timeout: float = CLOSE_SECS) -> bool:
         """Wait until everything emitted so far, by anybody, is delivered; False if that took too long."""
@@ -293,32 +335,42 @@ class Emitter:
             dropped=sum(lane.dropped + lane.lost_at_door for lane in self._lanes),
         )
 
+    def _refuse_bad_arguments(self) -> None:
+        """Before anything is opened."""
+        event = Health(
+            1, self.agent_id, 0, 0, 0.0, "ok", 0.0, self._heartbeat_secs,
+            equity_interval_secs=self._equity_interval_secs, labels=self._labels,
+        )  # fmt: skip
+        decode_health(encode(event))
+
     def _open_spool(self) -> Spool:
         return Spool(self._spill_dir, self.epoch)
 
-    def _beat(self) -> None:
+    def _beat(self, found: Mapping[str, Finding]) -> None:
+        vitals = self._vitals
         with self._lanes[2].lock:
-            if self._state == "open":
-                self.health()
+            if self._state != "open":
+                return
+            self.health(
+                "ok" if all(finding.ok for finding in found.values()) else "degraded",
+                checks={name: finding.ok for name, finding in found.items()},
+                api_latency_ms={
+                    name: one.latency_ms
+                    for name, one in found.items()
+                    if one.api and one.latency_ms is not None
+                },
+                errors_1h=vitals.errors_1h() if vitals.errors else None,
+                last_error=vitals.last_error,
+                last_action_ts=vitals.acted_at,
+            )
 
-    def _heartbeat(self, status: Status) -> Health:
-        return Health(
-            1,
-            self.agent_id,
-            self.epoch,
-            self._lanes[2].seq,
-            time.time(),
-            status,
-            time.monotonic() - self._began,
-            self._heartbeat_secs,
-            None,
-            None,
-            None,
-            None,
-            None,
-            self._equity_interval_secs,
-            self._labels,
-        )
+    def _strategy(self) -> Finding:
+        acted = self._vitals.acted_at
+        silent = time.time() - acted if acted is not None else 0.0
+        return Finding(silent < self._stale_secs, f"acted {silent:.0f} s ago")
+
+    def _uptime(self) -> float:
+        return time.monotonic() - self._began
 
     def _hand_over(self, lane: Lane, event: Equity | Trade | Health) -> None:
         """The event is valid and its number used up, whatever becomes of it: a lost one shows as a gap."""

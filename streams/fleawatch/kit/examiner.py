@@ -1,0 +1,97 @@
+"""Runs an agent's checks: all at once, each within its time, and not again while the results are fresh.
+
+A check that hangs is a failed check, and is left alone until it ends: it is never started twice at a time.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Coroutine, Mapping
+from inspect import isawaitable
+from typing import Final
+
+from fleawatch.kit.checks import Answer, Check, Finding
+from fleawatch.kit.redact import redact
+from fleawatch.kit.threads import in_thread
+
+FRESH_SECS: Final = 5.0
+CHECK_SECS: Final = 3.5
+"""More than an exchange is given to answer, less than a probe waits."""
+
+
+class Examiner:
+    """Made before there is an event loop, used in the emitter's."""
+
+    def __init__(
+        self,
+        checks: Mapping[str, Check],
+        *,
+        check_secs: float = CHECK_SECS,
+        fresh_secs: float = FRESH_SECS,
+    ) -> None:
+        self._checks = dict(checks)
+        self._check_secs = check_secs
+        self._fresh_secs = fresh_secs
+        self._agents_loop: asyncio.AbstractEventLoop | None = None
+        self._begun: dict[str, asyncio.Future[Answer | Awaitable[Answer]]] = {}
+        self._run: asyncio.Task[dict[str, Finding]] | None = None
+        self._done_at = -1e9
+
+    def add(self, name: str, check: Check) -> None:
+        """From any thread."""
+        self._checks[name] = check
+
+    def of_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Where async checks run, if the agent has an event loop of its own: its clients are bound to it."""
+        self._agents_loop = loop
+
+    async def results(self) -> dict[str, Finding]:
+        """By name; within `check_secs`, whatever the checks do. Whoever asks meanwhile shares the run."""
+        if self._run is None or (self._run.done() and time.monotonic() - self._done_at > self._fresh_secs):
+            self._run = asyncio.create_task(self._all())
+        return await asyncio.shield(self._run)
+
+    async def _all(self) -> dict[str, Finding]:
+        names = list(self._checks)
+        found = await asyncio.gather(*map(self._one, names))
+        self._done_at = time.monotonic()
+        return dict(zip(names, found, strict=True))
+
+    async def _one(self, name: str) -> Finding:
+        begun = self._begun.get(name)
+        if begun is not None and not begun.done():
+            return Finding(ok=False, detail="the run before has not ended yet")
+        begun = self._begun[name] = in_thread(self._checks[name])
+        try:
+            async with asyncio.timeout(self._check_secs):
+                answer = await asyncio.shield(begun)
+                if isawaitable(answer):
+                    answer = await self._awaited(answer)
+        except TimeoutError:
+            begun.add_done_callback(_forget)
+            return Finding(ok=False, detail=f"no answer within {self._check_secs:g} s")
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return Finding(ok=False, detail="cancelled")
+        except (Exception, SystemExit, KeyboardInterrupt) as exc:  # noqa: BLE001 - a check may raise whatever it likes
+            return Finding(ok=False, detail=redact(f"{type(exc).__name__}: {exc}"))
+        if isinstance(answer, Finding):
+            return answer._replace(ok=bool(answer.ok), detail=redact(answer.detail))
+        return Finding(ok=answer is None or bool(answer))
+
+    async def _awaited(self, answer: Awaitable[Answer]) -> Answer:
+        loop = self._agents_loop
+        if loop is None or loop is asyncio.get_running_loop():
+            return await answer
+
+        async def there() -> Answer:
+            return await answer
+
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(there(), loop))
+
+
+def _forget(begun: "asyncio.Future[Answer | Awaitable[Answer]]") -> None:
+    """Its exception is of no interest any more, and nobody awaits what it may have returned."""
+    if begun.exception() is None and isinstance(answer := begun.result(), Coroutine):
+        answer.close()

@@ -1,0 +1,34 @@
+"""The heartbeats: each with the results of the checks made for it."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from fleawatch.kit.checks import Finding
+from fleawatch.kit.examiner import Examiner
+
+log = logging.getLogger(__name__)
+
+
+class Heart:
+    """Calls `send` with the findings every `every_secs`; the first heartbeat, which nothing delays, is not its own."""
+
+    def __init__(
+        self, examiner: Examiner, send: Callable[[Mapping[str, Finding]], None], every_secs: float
+    ) -> None:
+        self._examiner = examiner
+        self._send = send
+        self._every_secs = every_secs
+
+    async def beat(self) -> None:
+        """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            due = max(due + self._every_secs, loop.time())
+            await asyncio.sleep(due - loop.time())
+            found = await self._examiner.results()
+            try:
+                self._send(found)
+            except ValueError:  # of what the agent gave: a check's name or a label that JSON cannot carry
+                log.exception("a heartbeat could not be sent")
