@@ -7,7 +7,7 @@ of alerts for a third of a second. So they are computed and rendered in slices, 
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator
-from heapq import nlargest
+from heapq import heappush, heapreplace
 
 from prometheus_client import generate_latest
 
@@ -107,11 +107,15 @@ class Exposition:
         self._telemetry.left_out.set(max(0, len(agents) - self._limit))
         if len(agents) <= self._limit:
             return agents
-        ranked = []
-        for partition, key in agents:
+        worst: list[tuple[tuple[int, int, float], bytes, int]] = []  # a heap: the least bad first
+        for partition, key in agents if self._limit else ():
             await slices.pause()
-            ranked.append((self._agent(partition, key).badness(), key, partition))
-        return [(partition, key) for _, key, partition in nlargest(self._limit, ranked)]
+            ranked = (self._agent(partition, key).badness(), key, partition)
+            if len(worst) < self._limit:
+                heappush(worst, ranked)
+            elif ranked > worst[0]:
+                heapreplace(worst, ranked)
+        return [(partition, key) for _, key, partition in sorted(worst, reverse=True)]
 
     def _own_metrics(self, slices: "Slices") -> str:
         telemetry = self._telemetry
