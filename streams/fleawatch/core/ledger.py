@@ -81,10 +81,10 @@ class StrategySums:
 
 
 class Ledger:
-    """The sums over some trades. Totals of gross, net, fees, slippage and count are those of the strategies."""
+    """The sums over some trades. Totals of gross, net, fees and slippage are those of the strategies."""
 
     __slots__ = (
-        "assets", "funding", "hours", "loss_squares", "losses", "profit_squares", "profits", "strategies", "turnover",
+        "assets", "count", "funding", "hours", "loss_squares", "losses", "profit_squares", "profits", "strategies", "turnover",
         "wins",
     )  # fmt: skip
 
@@ -92,6 +92,7 @@ class Ledger:
         self.strategies: dict[str, StrategySums] = {}
         self.assets: dict[str, AssetSums] = {}
         self.hours: dict[int, Total] = {}  # net PnL
+        self.count: int = 0
         self.wins: int = 0  # net above zero
         self.profits: Total = Total()
         self.losses: Total = Total()  # not negative
@@ -104,6 +105,7 @@ class Ledger:
         gross = gross_of(trade)
         slippage = abs(trade.slippage * trade.size)
         net = gross - trade.fees + trade.funding - slippage
+        self.count += 1
         strategy = self.strategies.get(trade.strategy)
         if strategy is None:
             strategy = self.strategy(trade.strategy)
@@ -131,10 +133,6 @@ class Ledger:
         elif net < 0:
             self.losses.add(-net)
             self.loss_squares.add(net * net)
-
-    @property
-    def count(self) -> int:
-        return sum([sums.count for sums in self.strategies.values()])
 
     def hour(self, hour: int) -> Total:
         total = self.hours.get(hour)
@@ -177,6 +175,7 @@ class Ledger:
             self.asset(asset).merge(other.assets[asset])
         for hour, net in other.hours.items():
             self.hour(hour).merge(net)
+        self.count += other.count
         self.wins += other.wins
         self.profits.merge(other.profits)
         self.losses.merge(other.losses)

@@ -88,10 +88,11 @@ def pack_short(ledger: Ledger, strategies: Sequence[str], assets: Sequence[str])
 
 def add_short(into: Ledger, data: bytes, strategies: Sequence[str], assets: Sequence[str]) -> None:
     """Add what `pack_short` has packed with the same lists of names."""
-    _, wins, exponent, which, of_strategies, of_assets, low, high = _SHORT.unpack_from(data)
+    trades, wins, exponent, which, of_strategies, of_assets, low, high = _SHORT.unpack_from(data)
     cells = _SHORT.size
     numbers = _floats(data[cells + _CELL.size * (of_strategies + of_assets) :], exponent)
     profits, losses, profit_root, loss_root, turnover, funding = _whole(numbers, which)
+    into.count += trades
     into.wins += wins
     into.profits.add(profits)
     into.losses.add(losses)
@@ -216,6 +217,7 @@ def read_full(reader: Reader) -> Ledger:
     for _ in range(strategies):
         strategy = ledger.strategies[reader.text()] = StrategySums()
         (strategy.count,) = reader.fields(_COUNT)
+        ledger.count += strategy.count
         _read(reader, _of_strategy(strategy))
     for _ in range(assets):
         asset = ledger.assets[reader.text()] = AssetSums()

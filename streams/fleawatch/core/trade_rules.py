@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from fleawatch.core.alerts import FIRING, RESOLVED, Cause, Words, level, occurrence, resolve, tell
 from fleawatch.core.outputs import Output
+from fleawatch.core.record import Record
 from fleawatch.core.rules import Rule
+from fleawatch_schemas.wire import Trade
 
 if TYPE_CHECKING:
     from fleawatch.core.trades import TradesState
@@ -52,28 +54,32 @@ def profit_factor_bound(
     return exp(log(profits / losses) + Z95 * deviation)
 
 
-def check_trades(st: "TradesState", cause: Cause, out: list[Output]) -> None:
-    """win_rate_low and profit_factor_low."""
+def check_trades(st: "TradesState", trade: Trade, record: Record, partition: int, out: list[Output]) -> None:
+    """win_rate_low and profit_factor_low, after `trade`."""
     rules = st.rules
-    least = rules.min_trades
+    opened = st.open
     tally = st.closed.tally()
     since = "in 30 days"
-    if tally.count + st.open.count < least:
+    if tally.count + opened.count < rules.min_trades:
         tally = st.closed.lifelong()
         since = "so far"
-    opened = st.open
     count = tally.count + opened.count
     watched = st.watch
-    enough = count >= least
+    enough = count >= rules.min_trades
     if not enough and not watched:
         return
     wins = tally.wins + opened.wins
-    profits = tally.profits.value + opened.profits.value
-    losses = tally.losses.value + opened.losses.value
+    profits = tally.profits.total + opened.profits.total
+    losses = tally.losses.total + opened.losses.total
+    rate = wins / count
+    few_wins = rate < rules.win_rate_low.threshold
+    little_profit = profits < losses * rules.profit_factor_low.threshold
+    if not (watched or few_wins or little_profit):
+        return  # a bound is above its figure
+    cause = _cause(trade, record, partition)
 
     rule = rules.win_rate_low
-    rate = wins / count
-    if watched or rate < rule.threshold:
+    if watched or few_wins:
         bound = win_rate_bound(wins, count)
         text = f"win rate {rate:.1%} is below {rule.threshold:.0%}"
         body = f"{wins} of {count} trades {since} had a profit; the upper 95 % bound is {bound:.1%}."
@@ -81,7 +87,7 @@ def check_trades(st: "TradesState", cause: Cause, out: list[Output]) -> None:
         out += _low(st, rule, cause, bound if enough else None, words)
 
     rule = rules.profit_factor_low
-    if watched or profits < losses * rule.threshold:
+    if watched or little_profit:
         factor = profit_factor_bound(
             profits,
             losses,
@@ -99,7 +105,7 @@ def check_trades(st: "TradesState", cause: Cause, out: list[Output]) -> None:
         out += _low(st, rule, cause, factor, Words(text, body, factor, rule.threshold))
 
 
-def check_count(st: "TradesState", cause: Cause, out: list[Output]) -> None:
+def check_count(st: "TradesState", trade: Trade, record: Record, partition: int, out: list[Output]) -> None:
     """The milestone of the 100th trade, the 1,000th and so on: `trades_milestone` times powers of ten."""
     count = st.closed.lifelong().count + st.open.count
     told = st.rules.trades_milestone
@@ -108,8 +114,13 @@ def check_count(st: "TradesState", cause: Cause, out: list[Output]) -> None:
     while told < count:
         told *= 10
     rule = st.rules.milestone
+    cause = _cause(trade, record, partition)
     if told == count and occurrence(st, rule, cause, count, rule.severity):
         out.append(tell(st, rule, cause, Words(f"{count:,} closed trades", "", count, told)))
+
+
+def _cause(trade: Trade, record: Record, partition: int) -> Cause:
+    return Cause("trades", partition, record.offset, trade.epoch, trade.seq, trade.ts)
 
 
 def _low(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar, Self
 
-from fleawatch.core.alerts import Cause, Firing, watching
+from fleawatch.core.alerts import Firing, watching
 from fleawatch.core.closed_trades import DAYS, HOURS, Closed
 from fleawatch.core.ledger import OTHER, Ledger, Total
 from fleawatch.core.ledger_bytes import Tally, add_short, pack_full, read_full
@@ -132,9 +132,8 @@ def step(st: TradesState, trade: Trade, record: Record, partition: int, out: lis
         ledger = Ledger()
         ledger.add(trade)
         st.closed.add_late(ledger, hour, st.hour)
-    cause = Cause("trades", partition, record.offset, trade.epoch, trade.seq, trade.ts)
-    check_trades(st, cause, out)
-    check_count(st, cause, out)
+    check_trades(st, trade, record, partition, out)
+    check_count(st, trade, record, partition, out)
 
 
 def ledger_of(st: TradesState, window: str, ts: float) -> Ledger:

@@ -36,7 +36,8 @@ class Agent:
 
     @property
     def alerts(self) -> list[Alert]:
-        return [msgspec.json.decode(out.value, type=Alert) for out in self.out]
+        made = [msgspec.json.decode(out.value, type=Alert) for out in self.out]
+        return [alert for alert in made if alert.rule != "milestone"]
 
     @property
     def story(self) -> list[tuple[str, str, str]]:
@@ -148,5 +149,5 @@ def test_a_healthy_agent_is_hardly_ever_called_bad() -> None:
     for _ in range(100):
         agent = Agent()
         agent.trade(*(1.5 if rng.random() < 0.5 else -1.0 for _ in range(300)))
-        warned += bool(agent.out)
+        warned += bool(agent.alerts)
     assert warned <= 2
