@@ -57,6 +57,19 @@ def _log(
     return TopicSpec(name, "delete", by_agent, MappingProxyType(config), model)
 
 
+def _passing(name: str, model: type[BaseModel]) -> TopicSpec:
+    """One partition, so that whoever owns it is the only one who reads; nobody looks back."""
+    config = {
+        "cleanup.policy": "delete",
+        "retention.ms": str(_DAY_MS // 24),
+        "max.message.bytes": str(_MIB),
+        # What is past its time goes with a whole segment.
+        "segment.bytes": str(64 * _MIB),
+        "segment.ms": "600000",
+    }
+    return TopicSpec(name, "delete", by_agent=False, config=MappingProxyType(config), model=model)
+
+
 def _latest(name: str, model: type[BaseModel], *, by_agent: bool = True) -> TopicSpec:
     config = {
         "cleanup.policy": "compact",
@@ -84,8 +97,7 @@ _ALL = (
     _latest("attribution", AttributionRecord),
     _latest("notifications", Notification, by_agent=False),
     _latest("rules", RuleOverrides, by_agent=False),
-    # One partition: whoever owns it is the one who adds up the fleet.
-    _log("fleet-partials", FleetPartial, days=1, by_agent=False),
+    _passing("fleet-partials", FleetPartial),
     # Larger than the inputs: the rejected message and its headers must always fit.
     _log("dead-letter", DeadLetterHeaders, days=14, by_agent=False, max_bytes=2 * _MIB),
 )
