@@ -9,7 +9,9 @@ from core_records import START, Run, health_event
 from fleawatch.core.health_state import HealthState
 from fleawatch.core.pipeline import health_pipeline
 
-VERSION_1 = (Path(__file__).resolve().parents[2] / "data" / "health_state_v1.bin").read_bytes()
+DATA = Path(__file__).resolve().parents[2] / "data"
+VERSION_1 = (DATA / "health_state_v1.bin").read_bytes()
+VERSION_2 = (DATA / "health_state_v2.bin").read_bytes()
 
 
 def busy(seq: int, **changes: Any) -> dict[str, Any]:
@@ -50,6 +52,23 @@ def test_version_1_is_read() -> None:
         ("health_degraded", "resolved"),
     ]
     assert HealthState.unpack(st.pack()).pack() == st.pack()
+
+
+def test_version_2_is_what_is_written() -> None:
+    """Breaks when the layout changes without another version: a release would refuse, or misread, what the last one wrote."""
+    st = HealthState.unpack(VERSION_2)
+    assert st.pack() == VERSION_2
+    assert sorted(st.alerts) == [
+        "agent_stopped", "agent_unreachable", "api_latency", "error_rate", "health_degraded", "sequence_gap",
+    ]  # fmt: skip
+    assert (st.checks, st.unreachable, st.errors.count) == ({}, 0, 12)
+    assert [(name, endpoint.count) for name, endpoint in st.endpoints.items()] == [
+        ("orders", 703),
+        ("ticker", 703),
+    ]
+    assert st.strikes is not None
+    assert (st.strikes.count, st.strikes.moved) == (1, True)
+    assert (st.equity_interval, st.last_action, st.skew.estimate) == (30.0, START, 0.0)
 
 
 @pytest.mark.parametrize("version", [0, 3, 255])
