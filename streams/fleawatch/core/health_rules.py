@@ -63,7 +63,9 @@ def _check_reachable(st: HealthState, ev: Health, cause: Cause, out: list[Output
 def _check_checks(st: HealthState, ev: Health, cause: Cause, out: list[Output]) -> None:
     """What `reachable` says is agent_unreachable's; the status of an agent that was not reached says nothing."""
     rule = st.rules.health_degraded
-    bad = [name for name, ok in st.checks.items() if not ok and name != REACHABLE]
+    bad: list[str] = []
+    if False in st.checks.values():
+        bad = [name for name, ok in st.checks.items() if not ok and name != REACHABLE]
     degraded = bool(bad) or (ev.status == "degraded" and st.unreachable == 0)
     if not degraded and not _live(st, rule):
         return
@@ -81,9 +83,13 @@ def _check_latency(st: HealthState, cause: Cause, out: list[Output]) -> None:
     rule = st.rules.api_latency
     now = cause.ts
     if not _live(st, rule):
+        # it is opened by a sample above the limit; most are below all limits
+        least = min(rule.threshold, SPIKE_FLOOR_MS)
         for endpoint in st.endpoints.values():
-            if endpoint.seen == now and endpoint.p95_above(_latency_limit(st, endpoint)):
-                break
+            if endpoint.latest > least and endpoint.seen == now:
+                limit = _latency_limit(st, endpoint)
+                if endpoint.latest > limit and endpoint.p95_above(limit):
+                    break
         else:
             return  # nearly always
     worst, name, p95, limit, usual = 0.0, "", 0.0, rule.threshold, None
