@@ -75,9 +75,13 @@ class Oracle:
 
     def packed_states(self) -> dict[bytes, bytes]:
         """Each agent's state as a worker must have stored it; its parts under keys of their own."""
-        stored = {}
-        for held in self._states.values():
-            for key, state in held.items():
-                stored[key] = state.pack()
-                stored |= {part_key(key, suffix): part for suffix, part in state.bars.all_parts()}
-        return stored
+        return packed({key: state for held in self._states.values() for key, state in held.items()})
+
+
+def packed(states: dict[bytes, EquityState]) -> dict[bytes, bytes]:
+    """Heads and parts, by key."""
+    stored = {}
+    for key, state in states.items():
+        stored[key] = state.pack()
+        stored |= {part_key(key, suffix): part for suffix, part in state.all_parts()}
+    return stored

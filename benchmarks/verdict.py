@@ -1,8 +1,12 @@
 """Was a run right? Its findings, its offsets and its stored state against the oracle's."""
 
+from collections import defaultdict
+
 from benchmarks.contestant import Job
 from benchmarks.kafka_log import Offsets, committed, ends_of, read_from
-from benchmarks.oracle import Finding, Oracle, finding_in, transition_in
+from benchmarks.oracle import Finding, Oracle, finding_in, packed, transition_in
+from fleawatch.core.equity_state import EquityState
+from fleawatch.engine.parts import split_key
 from fleawatch.engine.table import open_envelope
 
 
@@ -40,11 +44,19 @@ async def problems(bootstrap: str, job: Job, oracle: Oracle, before: dict[str, O
 
 
 async def _stored(bootstrap: str, changelog: str) -> dict[bytes, bytes]:
-    """Each key's state by the rule of recovery: the highest (generation, offset) counts."""
+    """Each state as recovery would have it, packed: the highest (generation, offset) of each key counts."""
     best: dict[bytes, tuple[tuple[int, int], bytes]] = {}
     for record in await read_from(bootstrap, changelog):
         rank, body = open_envelope(record.value or b"")
         key = record.key or b""
         if key not in best or rank >= best[key][0]:
             best[key] = rank, body
-    return {key: body for key, (_, body) in best.items()}
+    heads: dict[bytes, bytes] = {}
+    parts: defaultdict[bytes, dict[bytes, bytes]] = defaultdict(dict)
+    for key, (_, body) in best.items():
+        agent, suffix = split_key(key)
+        if suffix:
+            parts[agent][suffix] = body
+        else:
+            heads[agent] = body
+    return packed({agent: EquityState.unpack(head, parts[agent]) for agent, head in heads.items()})

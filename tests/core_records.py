@@ -58,7 +58,7 @@ def packed(states: Mapping[bytes, Any]) -> dict[bytes, bytes]:
     for key, state in states.items():
         stored[key] = state.pack()
         if isinstance(state, EquityState):
-            stored |= {part_key(key, suffix): part for suffix, part in state.bars.all_parts()}
+            stored |= {part_key(key, suffix): part for suffix, part in state.all_parts()}
         elif isinstance(state, TradesState):
             stored |= {part_key(key, suffix): part for suffix, part in state.closed.all_parts()}
     return stored

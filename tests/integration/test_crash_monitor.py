@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from core_records import packed
+from core_records import packed, unpacked
 from engine_app.log import final_state, produce, read_all, wait_for_no_lag
+from fleawatch.core.equity_state import EquityState
 from fleawatch.core.outputs import Output
 from fleawatch.core.pipeline import equity_pipeline
+from fleawatch.engine.parts import split_key
 from fleawatch.settings import Settings
 from running import workers
 
@@ -92,7 +94,12 @@ async def test_state_anomalies_and_alerts_survive_kills(
         held: dict[bytes, object] = {}
         expected |= identities(pipeline.apply(partition, records, held, set()).outputs)  # type: ignore[arg-type]
         states[partition] = packed(held)
-    assert await final_state(servers, f"{topics.app_id}-equity-changelog") == states
+    changelog = await final_state(servers, f"{topics.app_id}-equity-changelog")
+    for partition, stored in changelog.items():
+        agents = [key for key in stored if not split_key(key)[1]]
+        restored = {key: unpacked(EquityState.unpack, key, stored) for key in agents}
+        assert packed(restored) == states.pop(partition)
+    assert not states
 
     sent: list[Output] = []
     for name in ("anomalies", "alerts", "dead-letter"):

@@ -8,6 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from fleawatch.core.anomaly import newest_z, regime_change_score, volatility
+from fleawatch.core.return_blocks import all_blocks, begun, put_back_block, take_blocks, window_of
 from fleawatch.core.window import DRIFT, ODD, STD_FLOOR, ReturnWindow
 
 Floats = NDArray[np.float64]
@@ -109,3 +110,28 @@ def test_the_same_anomalies_as_a_direct_recomputation(n: int) -> None:
                 found[i] = score.z
     assert found == pytest.approx(expected, rel=1e-9)
     assert looks < 1.5 * len(found) + n / 50  # else the filter does not filter
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 130), st.booleans()), min_size=1, max_size=12))
+def test_stored_blocks_and_the_head_make_the_window_again(commits: list[tuple[int, bool]]) -> None:
+    """Breaks when a block is not written that the last 100 returns need, whatever came between two commits."""
+    window, stored, pushed = ReturnWindow(), dict[bytes, bytes](), 0
+    for count, fails in commits:
+        for _ in range(count):
+            pushed += 1
+            window.push(pushed / 7)
+        taken = take_blocks(window)
+        if fails:
+            for suffix, _ in taken:
+                put_back_block(window, suffix)
+            continue
+        assert len(taken) <= 2
+        stored |= dict(taken)
+        again = window_of(window.count, begun(window), stored)
+        assert (again.newest_last(), again.count) == (window.newest_last(), window.count)
+        assert all_blocks(again) == all_blocks(window)
+        assert take_blocks(again) == []
+        if window.count >= 50:
+            with pytest.raises(ValueError, match="block"):
+                window_of(window.count + 50, begun(window), stored)

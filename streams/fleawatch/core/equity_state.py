@@ -1,9 +1,8 @@
-"""What is kept of an agent's equity. What every event changes is about 1.1 KB packed, most of it the last 100 returns; the
-closes of bars are in parts of their own (`bars.py`, `windows.py`), each written when it has changed.
+"""What is kept of an agent's equity. What every event changes is about 1 KB packed; closes of bars (`bars.py`, `windows.py`)
+and full blocks of returns (`return_blocks.py`) are in parts of their own, each written when it has changed.
 """
 
 import struct
-from array import array
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar, Self
@@ -15,9 +14,10 @@ from fleawatch.core.day import Day
 from fleawatch.core.detectors.suite import SIZE as SUITE_SIZE
 from fleawatch.core.detectors.suite import Suite
 from fleawatch.core.packing import Reader, pack_alerts, pack_sequence, pack_text, read_alerts, read_sequence
+from fleawatch.core.return_blocks import BLOCK, all_blocks, begun, put_back_block, take_blocks, window_of
 from fleawatch.core.rules import DEFAULTS, Rules
 from fleawatch.core.sequence import Strikes
-from fleawatch.core.window import SIZE, ReturnWindow
+from fleawatch.core.window import ReturnWindow
 from fleawatch_schemas.wire import Equity
 
 VERSION = 2
@@ -119,17 +119,22 @@ class EquityState:
             self.bars.pack(),
             pack_alerts(self.alerts),
             _COUNT.pack(self.returns.count),
-            self.returns.newest_last().tobytes(),
+            begun(self.returns),
             self.suite.pack(),
         ))  # fmt: skip
 
     def take_parts(self) -> list[tuple[bytes, bytes]]:
         """(suffix, bytes) of the parts that changed since they were last taken."""
-        return self.bars.take_parts()
+        return self.bars.take_parts() + take_blocks(self.returns)
+
+    def all_parts(self) -> list[tuple[bytes, bytes]]:
+        """Of all parts."""
+        return self.bars.all_parts() + all_blocks(self.returns)
 
     def put_back_part(self, suffix: bytes) -> None:
         """The part could not be written."""
         self.bars.put_back(suffix)
+        put_back_block(self.returns, suffix)
 
     @classmethod
     def unpack(cls, data: bytes, parts: Mapping[bytes, bytes] = _NO_PARTS, plan: BarPlan = PLAN) -> Self:
@@ -161,9 +166,7 @@ class EquityState:
         st.alerts = read_alerts(reader)
         st.watch = watching(st.alerts)
         (count,) = reader.fields(_COUNT)
-        returns = array("d")
-        returns.frombytes(reader.take(8 * min(count, SIZE)))
-        st.returns = ReturnWindow.of(returns, count)
+        st.returns = window_of(count, reader.take(8 * (count % BLOCK)), parts)
         st.suite = Suite.unpack(reader.take(SUITE_SIZE), st.suite.per_day)
         reader.end()
         return st

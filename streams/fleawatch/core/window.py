@@ -80,7 +80,7 @@ _FILLING = [_plan(pos, full=False) for pos in range(SIZE)]
 class ReturnWindow:
     """A ring of returns; read it through `newest_last`. `n` is the size of the next return's baseline."""
 
-    __slots__ = ("budget", "floor", "n", "pos", "r2", "ring", "s1", "s2", "stop", "turns")
+    __slots__ = ("budget", "floor", "n", "pos", "r2", "ring", "s1", "s2", "stop", "turns", "written")
 
     budget: float  # r2 up to which no drift is possible
     floor: float
@@ -94,6 +94,7 @@ class ReturnWindow:
         self.ring = array("d", [0.0]) * SIZE
         self.pos = 0  # where the next return goes
         self.turns = 0  # times the ring has been filled
+        self.written = 0  # blocks of returns that are stored, see `return_blocks.py`
         self.refresh()
 
     @property

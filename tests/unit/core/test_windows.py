@@ -130,7 +130,7 @@ def test_what_a_full_agent_takes_in_the_store() -> None:
     head = len(state.pack()) + ENVELOPE.size
     everything = sum(len(value) + ENVELOPE.size for value in run.packed().values())
     assert all(ring.ticks.count(0) == 0 for ring in (state.bars.fine, state.bars.coarse))
-    assert head <= 1536 + 16 * 24  # the flows are kept for a day
+    assert head <= 1536  # with all the flows, which are kept for a day
     assert everything <= 12 * 1024
     state.take_parts()
     run.feed(equity_event(31 * 288, 10_000.0, ts=START + 31 * 86_400 + 77, net_deposits=state.deposits))
@@ -178,10 +178,10 @@ def test_other_bars_and_missing_parts_are_refused() -> None:
     with pytest.raises(ValueError, match=r"bars of 300 and 3600 s, the settings say 600 and 3600 s"):
         unpacked(EquityStates(BarPlan(600, 3600)).unpack, key, stored)
     for part in stored.keys() - {key}:
-        with pytest.raises(ValueError, match=r"bars: \d+ of \d+ are stored"):
+        with pytest.raises(ValueError, match=r"are stored|is not stored"):
             unpacked(EquityState.unpack, key, {each: value for each, value in stored.items() if each != part})
         for cut in (0, 5, 9, 20, len(stored[part]) - 1):
-            with pytest.raises(ValueError, match="bars: "):
+            with pytest.raises(ValueError, match=r"bars: |returns: "):
                 unpacked(EquityState.unpack, key, stored | {part: stored[part][:cut]})
     assert packed({key: unpacked(EquityState.unpack, key, stored)}) == stored
 
