@@ -30,7 +30,7 @@ class RuleOverrides(Contract):
 
     scope: Literal["fleet", "group", "agent"]
     name: Name | None = None
-    """The agent, or the group: its name, a label as `key=value`, or a pattern of agent ids such as `btc-*`. Absent for the fleet."""
+    """The agent, or the group: its name, a label as `key=value`, or a pattern of ids such as `btc-*`. Absent for the fleet."""
     preset: Literal["trend", "mean-reversion", "market-making"] | None = None
     """Fitting thresholds for a kind of strategy; the scope's own rules come on top."""
     version: Count
