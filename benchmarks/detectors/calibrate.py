@@ -35,7 +35,7 @@ GRID = {
     "drift": (6.0, 48.0),
 }
 RATES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6)
-SHARES = {"shock": 0.45, "up": 0.18, "down": 0.012, "win_rate": 0.37, "drift": 0.05}
+SHARES = {"shock": 0.46, "up": 0.18, "down": 0.009, "win_rate": 0.42, "drift": 0.03}
 """More than 1 together: checks that alarm at once are one episode."""
 FEWEST = 12
 """Episodes that a point of the curve rests on, at least."""
