@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine_app.log import read_all
+from engine_app.log import produce, read_all
 from fleawatch.kit import AsyncEmitter
 from fleawatch.settings import Settings
 from running import workers
@@ -95,3 +95,40 @@ async def test_the_fleet_goes_on_when_its_workers_are_killed(topics: Settings, t
     assert after["fleet"]["agents"] | {"under_water": 0} == {
         "live": AGENTS, "alive": AGENTS, "stopped": 0, "paused": 0, "stale": 0, "under_water": 0,
     }  # fmt: skip
+
+
+@pytest.mark.broker
+async def test_a_group_that_falls_silent_is_told_with_its_agents(topics: Settings, tmp_path: Path) -> None:
+    """From heartbeats that end, through the worker that misses them, to one alert about all of them."""
+    now = time.time()
+    beats = [
+        (
+            f"bot-{index}".encode(),
+            json.dumps(
+                {"v": 1, "agent_id": f"bot-{index}", "epoch": 1, "seq": 1, "ts": now, "status": "ok", "uptime_secs": 1,
+                 "interval_secs": 1}
+            ).encode(),
+        )
+        for index in range(5)
+    ]  # fmt: skip
+    with workers(topics, 1, tmp_path, liveness_floor_secs="4") as monitor:
+        await produce(topics.bootstrap_servers, topics.topic("health"), beats, per_second=100)
+        try:
+            async with asyncio.timeout(40):
+                told = await alerts_about_groups(topics)
+        except TimeoutError:
+            pytest.fail(monitor.logs())
+        assert monitor.stop() == [0], monitor.logs()
+    assert told[0]["labels"]["group"] == "-"
+    assert set(told[0]["labels"]["agents"].split(",")) <= {f"bot-{index}" for index in range(5)}
+    assert told[0]["value"] > 30.0
+
+
+async def alerts_about_groups(settings: Settings) -> list[dict[str, Any]]:
+    """Once there are some."""
+    while True:
+        by_partition = await read_all(settings.bootstrap_servers, settings.topic("alerts"))
+        alerts = [json.loads(r.value or b"") for records in by_partition.values() for r in records]
+        if about := [alert for alert in alerts if alert["rule"] == "fleet_silent"]:
+            return about
+        await asyncio.sleep(0.5)
