@@ -141,7 +141,11 @@ MANY = [f"run-{number}-{'x' * (number % 50)}" for number in range(400)]
 
 
 @settings(max_examples=10, deadline=None)
-@given(trades_of(["main", "main", "main", *MANY], ["BTC", *MANY, "ü" * 64, OTHER], most=150))
+@given(
+    trades_of(
+        ["main", "main", "main", *MANY], ["BTC", *MANY, "ü" * 64, "😀" * 64, "😎" * 64, OTHER], most=150
+    )
+)
 def test_runaway_labels_stay_bounded_and_lose_no_money(trades: list[Trade]) -> None:
     run = Run(trades_pipeline(1))
     for so_far, record in enumerate(records(trades), 1):
@@ -162,6 +166,26 @@ def test_runaway_labels_stay_bounded_and_lose_no_money(trades: list[Trade]) -> N
             assert sum(share.count for share in made.by_asset.values()) == len(expected)
             for name, share in made.by_strategy.items():
                 assert share.count <= sum(t.strategy == name for t in expected) or name == OTHER
+
+
+def test_an_agent_that_does_everything_at_once_fits() -> None:
+    """Each hour of a month it enters in every hour of the day, with all names, costs and refunds."""
+    state = TradesState("a" * 64)
+    largest, seq = 0, 0
+    for hour in range(32 * 24):
+        for entry in range(24):
+            ts = START + 3600.0 * hour + 100 * entry
+            trade = Trade(
+                1, "a" * 64, 0, seq, ts, "t", f"s{seq % 6}" + "x" * 60, f"a{seq % 16:02}" + "y" * 20, "buy", 1.0, 100.0,
+                100.0 + seq % 7 - 3.01, ts - 3600.0 * entry, ts, 0.1, 0.01, 0.02,
+            )  # fmt: skip
+            step(state, trade, Rec(seq, int(ts * 1000), KEY, None), 0, [])
+            seq += 1
+        if hour % 24 == 23:
+            parts = sum(len(part) for _, part in state.closed.all_parts())
+            largest = max(largest, len(state.pack()) + parts)
+    assert 14 * 1024 < largest < 16 * 1024
+    assert len(state.pack()) < 3 * 1024
 
 
 def test_what_trades_most_keeps_its_name_and_all_its_trades() -> None:

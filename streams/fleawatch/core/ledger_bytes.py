@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from math import frexp, ldexp, sqrt
 
 from fleawatch.core.ledger import AssetSums, Ledger, StrategySums, Total
-from fleawatch.core.packing import Reader, pack_text
+from fleawatch.core.packing import Reader
 
 _FULL = struct.Struct("<IBBB")
 _TOTAL = struct.Struct("<dd")
 _COUNT = struct.Struct("<Q")
+_LENGTH = struct.Struct("<H")  # 64 characters take up to 256 bytes
 _SHORT = struct.Struct(
     "<IIhBBBBH"
 )  # count, wins, exponent, which sums, strategies, assets, entry hours as 24 bits
@@ -193,9 +194,9 @@ def pack_full(ledger: Ledger) -> bytes:
         _totals(_of_all(ledger)),
     ]
     for name, strategy in ledger.strategies.items():
-        parts += (pack_text(name), _COUNT.pack(strategy.count), _totals(_of_strategy(strategy)))
+        parts += (_name(name), _COUNT.pack(strategy.count), _totals(_of_strategy(strategy)))
     for name, asset in ledger.assets.items():
-        parts += (pack_text(name), _COUNT.pack(asset.count), _totals((asset.gross, asset.net)))
+        parts += (_name(name), _COUNT.pack(asset.count), _totals((asset.gross, asset.net)))
     for hour, net in ledger.hours.items():
         parts += (bytes((hour,)), _totals((net,)))
     return b"".join(parts)
@@ -203,7 +204,7 @@ def pack_full(ledger: Ledger) -> bytes:
 
 def full_size(ledger: Ledger) -> int:
     """How many bytes `pack_full` makes."""
-    names = sum([1 + len(name.encode()) for name in (*ledger.strategies, *ledger.assets)])
+    names = sum([_LENGTH.size + len(name.encode()) for name in (*ledger.strategies, *ledger.assets)])
     totals = len(_of_all(ledger)) + 4 * len(ledger.strategies) + 2 * len(ledger.assets) + len(ledger.hours)
     counts = len(ledger.strategies) + len(ledger.assets)
     return _FULL.size + names + _COUNT.size * counts + _TOTAL.size * totals + len(ledger.hours)
@@ -215,17 +216,27 @@ def read_full(reader: Reader) -> Ledger:
     ledger.wins, strategies, assets, hours = reader.fields(_FULL)
     _read(reader, _of_all(ledger))
     for _ in range(strategies):
-        strategy = ledger.strategies[reader.text()] = StrategySums()
+        strategy = ledger.strategies[_read_name(reader)] = StrategySums()
         (strategy.count,) = reader.fields(_COUNT)
         ledger.count += strategy.count
         _read(reader, _of_strategy(strategy))
     for _ in range(assets):
-        asset = ledger.assets[reader.text()] = AssetSums()
+        asset = ledger.assets[_read_name(reader)] = AssetSums()
         (asset.count,) = reader.fields(_COUNT)
         _read(reader, (asset.gross, asset.net))
     for _ in range(hours):
         _read(reader, (ledger.hour(reader.take(1)[0]),))
     return ledger
+
+
+def _name(name: str) -> bytes:
+    raw = name.encode()
+    return _LENGTH.pack(len(raw)) + raw
+
+
+def _read_name(reader: Reader) -> str:
+    (length,) = reader.fields(_LENGTH)
+    return reader.take(length).decode()
 
 
 def _totals(totals: Iterable[Total]) -> bytes:
