@@ -1,18 +1,13 @@
 """The smallest watched agent: `FLEAWATCH_BOOTSTRAP_SERVERS=127.0.0.1:9092 python examples/agent.py`."""
 
-import asyncio
 import random
+import time
 
-from fleawatch.kit import AsyncEmitter
+from fleawatch import Emitter
 
-
-async def trade() -> None:
-    equity = 10_000.0
-    async with AsyncEmitter("my-agent") as emit:
-        while True:
-            equity *= 1 + random.gauss(0, 0.001)
-            await emit.equity(equity, balance=equity, open_positions=0)
-            await asyncio.sleep(1)
-
-
-asyncio.run(trade())
+equity = 10_000.0
+with Emitter("my-agent") as fw:
+    while True:
+        equity *= 1 + random.gauss(0, 0.001)
+        fw.equity(equity, balance=equity, open_positions=0)
+        time.sleep(1)

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 CONNECT_SECS: Final = 15.0
 STUCK_SECS: Final = 60.0
 REQUEST_MS: Final = 10_000
+RETRY_MS: Final = 250  # the client logs each attempt
 LONGEST_PAUSE_SECS: Final = 2.0
 GOODBYE_SECS: Final = 2.0
 BATCH_BYTES: Final = 1 << 19  # a whole flight fits, whatever its records' overhead
@@ -119,6 +120,7 @@ class Link:
                 acks="all",
                 max_batch_size=BATCH_BYTES,
                 request_timeout_ms=REQUEST_MS,
+                retry_backoff_ms=RETRY_MS,
             )
             async with asyncio.timeout(CONNECT_SECS):
                 await self._producer.start()
