@@ -41,24 +41,26 @@ def check_day(st: EquityState, ev: Equity, cause: Cause, out: list[Output]) -> N
         out.append(resolve(st, rule, cause))
 
 
-def check_high(st: EquityState, ev: Equity, cause: Cause, out: list[Output]) -> None:
-    """A new high by the milestone's share above the last one that was told."""
+def check_high(st: EquityState, ev: Equity, cause: Cause, out: list[Output], *, news: bool) -> None:
+    """A new high by the milestone's share above the last one. Told when it is `news`: not of a history that is fed in."""
     rule = st.rules.milestone
     now, last = st.bars.level(ev.equity), st.day.high
     st.day.high = now
     st.set_bounds()
-    if occurrence(st, rule, cause, now, rule.severity):
+    if news and occurrence(st, rule, cause, now, rule.severity):
         gain = now / last - 1
         title = f"new high, {gain:.1%} above the last one"
         body = f"Equity {ev.equity:,.2f} {ev.currency or 'USD'}."
         out.append(tell(st, rule, cause, Words(title, body, 100 * gain, 100 * st.rules.equity_milestone)))
 
 
-def new_day(st: EquityState, last: Equity, ev: Equity, cause: Cause, out: list[Output]) -> None:
-    """`ev` is the first event of a UTC day, `last` the one before it: tell how its day went, then begin the new one."""
+def new_day(
+    st: EquityState, last: Equity, ev: Equity, cause: Cause, out: list[Output], *, news: bool
+) -> None:
+    """`ev` is the first event of a UTC day, `last` the one before it: tell how its day went, if it is news; begin the new one."""
     close = st.bars.level(last.equity)
     day, rule = st.day, st.rules.daily_summary
-    if rule.enabled and day.level > 0:
+    if news and rule.enabled and day.level > 0:
         change = close / day.level - 1
         currency = last.currency or "USD"
         date = int(day.ends // 86_400) - 1

@@ -1,7 +1,7 @@
 """One equity event: (state, event) → (state, outputs). Pure: no clock, no I/O; the stages stand in their order."""
 
 from fleawatch.core.alerts import Cause
-from fleawatch.core.bars import NOTHING
+from fleawatch.core.bars import DAY_SECS, NOTHING
 from fleawatch.core.day_rules import check_day, check_high, check_outflow, new_day
 from fleawatch.core.detector_rules import check_detectors
 from fleawatch.core.equity_rules import check_drift, check_money, check_return
@@ -55,9 +55,10 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
     if ts >= bars.end:
         hour = ts >= bars.coarse_end
         bars.roll(ts, last.ts, before)
+        news = record.timestamp * 0.001 - ts < DAY_SECS  # not a history that is fed in
         if ts >= st.day.ends:
-            new_day(st, last, ev, _cause(ev, record, partition), out)
-        if hour:
+            new_day(st, last, ev, _cause(ev, record, partition), out, news=news)
+        if hour and news:
             check_performance(st, before, _cause(ev, record, partition), out)
 
     # 2. flows
@@ -82,7 +83,8 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
         st.peak = equity if equity > NOTHING else 0.0
         st.drawdown = 0.0
         if equity >= st.next_high:
-            check_high(st, ev, _cause(ev, record, partition), out)
+            news = record.timestamp * 0.001 - ts < DAY_SECS
+            check_high(st, ev, _cause(ev, record, partition), out, news=news)
     elif peak > 0:
         st.drawdown = drawdown = (peak - equity) / peak
         if drawdown > st.max_drawdown:  # noqa: PLR1730 -- a call costs more than the comparison

@@ -1,7 +1,8 @@
 """Is an agent's risk-adjusted return too low? Only where the figures can tell: the upper 95 % bound is below the limit.
 
 A true Sharpe ratio of 1.5 measures under 0.5 on 30 days of hourly returns with probability 39 %: who warns on the point
-estimate warns about healthy agents for ever. Judged when an hour's bar closes, over the last 30 days, once there are so many.
+estimate warns about healthy agents for ever. Judged when an hour's bar closes, over the last 30 days, once there are so
+many; not in a history that is fed in.
 """
 
 from math import exp, log, sqrt

@@ -13,6 +13,14 @@ TIERS: dict[str, frozenset[str]] = {
     "slack": frozenset({"CRITICAL"}),
 }
 
+# What is worth reading once a day, not a message of its own.
+DIGEST_RULES = frozenset({"sharpe_low", "calmar_low", "profit_factor_low", "win_rate_low"})
+
+
+def carries(channel: str, alert: Alert) -> bool:
+    """Whether `channel` tells people of `alert`."""
+    return alert.severity in TIERS[channel] and (channel == "log" or alert.rule not in DIGEST_RULES)
+
 
 class Channel(Protocol):
     """`send` never raises for what a receiver does; it says what came of it."""

@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 from aiokafka.structs import ConsumerRecord
 
-from fleawatch.notifiers.channel import TIERS, Channel
+from fleawatch.notifiers.channel import Channel, carries
 from fleawatch.notifiers.escape import one_line
 from fleawatch.notifiers.memory import Memory
 from fleawatch.notifiers.retry import Attempt, Outcome, deliver
@@ -153,7 +153,7 @@ class Worker(ConsumerRebalanceListener):
             return None
 
     async def _settle(self, alert: Alert) -> Outcome:
-        if alert.severity not in TIERS[self._channel.name]:
+        if not carries(self._channel.name, alert):
             return Outcome.OTHER_TIER
         if alert in self._memory:
             self._memory.add(alert)

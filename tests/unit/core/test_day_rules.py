@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from core_records import START, Run, equity_event, packed, unpacked
+from core_records import START, Run, equity_event, packed, records, unpacked
 from fleawatch.core.rules import DEFAULTS, Rules
 from fleawatch_schemas.ids import summary_id
 
@@ -92,6 +92,20 @@ def test_the_summary_of_a_day_is_named_after_its_date() -> None:
     ]
     assert [alert.value for alert in summaries] == [pytest.approx(3.0), pytest.approx(100 * (104 / 103 - 1))]
     assert [alert.started_ts for alert in summaries] == [START, START + DAY]
+
+
+def test_a_history_that_is_fed_in_makes_no_news_but_counts() -> None:
+    """An agent's past year would be 365 summaries at once."""
+    run = Run()
+    fed = [at(0, 100, 10), at(1, 111, DAY + 10), at(2, 112, 2 * DAY + 10)]
+    now = int((START + 3 * DAY + 20) * 1000)
+    run.apply([replace(record, timestamp=now) for record in records(fed)])
+    assert run.alerts == []
+    run.next = len(fed)
+    run.feed(at(3, 113, 3 * DAY + 30))
+    assert [alert.rule for alert in run.alerts] == ["daily_summary"]
+    assert run.alerts[0].value == pytest.approx(100 * (112 / 111 - 1))
+    assert run.equity.day.high == 111
 
 
 def test_the_day_survives_a_restart() -> None:
