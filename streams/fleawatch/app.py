@@ -125,7 +125,7 @@ class Monitor(BatchApp):
             async def changed(agents: set[str] | None) -> None:
                 await keeper.changed(agents)
                 liveness.look_again()
-                fleet.registry_changed(agents)
+                await fleet.registry_changed(agents)
 
             await self._registry_feed.follow(changed)
 

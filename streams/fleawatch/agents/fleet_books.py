@@ -1,6 +1,7 @@
 """Each worker tells once a second what its partitions contribute to the fleet."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from fleawatch.agents.liveness import Reading
@@ -14,6 +15,7 @@ from fleawatch.settings import Settings
 from fleawatch_schemas.wire_fleet import encode_partial
 
 AT_ONCE = 1000  # agents of a partition, about 2 ms
+SLICE = 1000
 
 
 class EquityBook:
@@ -48,12 +50,11 @@ class EquityBooks:
         if len(book.waiting) >= AT_ONCE:
             self._take_over(book)
 
-    def registry_changed(self, names: Collection[bytes] | None) -> None:
-        now = self._clock()
-        for book in self._books.values():
-            for key in _of(book.states, names):
+    async def registry_changed(self, names: Collection[bytes] | None) -> None:
+        for book in list(self._books.values()):
+            async for key in _in_slices(book.states, names):
                 state = book.states[key]
-                book.ledger.reconsider(state, self._registry.entry(state.agent_id), now)
+                book.ledger.reconsider(state, self._registry.entry(state.agent_id), self._clock())
 
     def book(self, partition: int) -> EquityBook:
         """Up to date."""
@@ -97,9 +98,11 @@ class HealthBooks:
             else:
                 counts.drop(state.agent_id)
 
-    def registry_changed(self, names: Collection[bytes] | None) -> None:
-        for partition, (states, _) in self._books.items():
-            self.changed(partition, _of(states, names))
+    async def registry_changed(self, names: Collection[bytes] | None) -> None:
+        for partition, (states, _) in list(self._books.items()):
+            async for key in _in_slices(states, names):
+                if partition in self._books:
+                    self.changed(partition, (key,))
 
     def counts(self, partition: int) -> HealthCounts:
         """Empty where the partition is not ours: another worker tells of it."""
@@ -122,11 +125,11 @@ class FleetTeller:
         self.equity = EquityBooks(settings.fx, registry, clock)
         self.health = HealthBooks(registry)
 
-    def registry_changed(self, agents: Collection[str] | None) -> None:
+    async def registry_changed(self, agents: Collection[str] | None) -> None:
         """Other entries may hold for `agents` (None: for all)."""
         names = None if agents is None else {name.encode() for name in agents}
-        self.equity.registry_changed(names)
-        self.health.registry_changed(names)
+        await self.equity.registry_changed(names)
+        await self.health.registry_changed(names)
 
     def tell(self, equity: WriteBehindTable, health: WriteBehindTable) -> None:
         """Once a second. Partials that die with us are made good by the gap that our successor's tell of."""
@@ -146,5 +149,10 @@ class FleetTeller:
             )
 
 
-def _of(states: Mapping[bytes, Any], names: Collection[bytes] | None) -> Iterator[bytes]:
-    return iter(list(states)) if names is None else (key for key in names if key in states)
+async def _in_slices(states: Mapping[bytes, Any], names: Collection[bytes] | None) -> AsyncIterator[bytes]:
+    """The keys of `names` (None: all) that have states; what else is to be done gets its turn between slices."""
+    keys = list(states) if names is None else [key for key in names if key in states]
+    for index, key in enumerate(keys, 1):
+        yield key
+        if index % SLICE == 0:
+            await asyncio.sleep(0)
