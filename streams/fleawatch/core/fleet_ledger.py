@@ -10,13 +10,13 @@ comes later still counts from the first second that has not been told.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from hashlib import blake2b
 from heapq import heappop, heappush
 from itertools import islice
 from typing import NamedTuple
 
 from fleawatch.core.equity_state import CLOSES, EquityState
 from fleawatch.core.fleet_health import HealthCounts
+from fleawatch.core.fleet_member import Delta, Member
 from fleawatch.core.registry import Agent
 from fleawatch_schemas.wire import Equity
 from fleawatch_schemas.wire_fleet import FleetAgents, FleetPartial, FleetSecond
@@ -28,40 +28,6 @@ STALE_FLOOR_SECS = 90.0
 ROWS = 2000  # of one partial: below 256 KiB
 NAMES = 20
 _WHO = 1 << 52
-
-
-class Member:
-    """A live agent's part in the sums, in whole millionths of a dollar."""
-
-    __slots__ = (
-        "balance", "currency", "deposits", "equity", "interval", "positions", "rate", "reported", "second", "seen", "st",
-        "stale", "under", "who",
-    )  # fmt: skip
-
-    def __init__(self, st: EquityState, rate: float, interval: float) -> None:
-        self.st = st
-        self.who = int.from_bytes(blake2b(st.agent_id.encode(), digest_size=6).digest(), "little")
-        self.currency = st.last.currency
-        self.rate = rate
-        self.interval = interval  # between its events, as registered; 0: as they come
-        self.equity = 0
-        self.deposits = 0
-        self.balance = 0
-        self.positions = 0
-        self.second = 0  # in which the last change was noted: they must not go back
-        self.seen = 0.0  # the last event, by our clock
-        self.reported = -1  # the second in which it first said what was paid in
-        self.stale = False
-        self.under = False
-
-
-class Delta:
-    """What changed in a second."""
-
-    __slots__ = ("equity", "members", "moved", "net", "who")
-
-    def __init__(self) -> None:
-        self.equity = self.net = self.moved = self.members = self.who = 0
 
 
 class Counts(NamedTuple):
