@@ -123,7 +123,15 @@ def test_what_is_accepted_can_be_used(content: dict[str, dict[str, Any]]) -> Non
     made = {}
     for rule, given_fields in content.items():
         known = {name: one for name, one in given_fields.items() if name in RuleChange.model_fields}
-        own = {name: one for name, one in given_fields.items() if name not in RuleChange.model_fields}
+        own = {
+            name: one
+            for name, one in given_fields.items()
+            if name not in RuleChange.model_fields and one is not None and not isinstance(one, bool)
+        }
+        known |= {
+            "enabled": bool(known.get("enabled")),
+            "severity": "WARN",
+        }  # their types are the model's to refuse
         made[rule] = RuleChange.model_construct(**known, parameters=own)
     overrides = RuleOverrides.model_construct(
         scope="fleet", name=None, preset=None, version=1, rules=made, by="a", ts=0.0
