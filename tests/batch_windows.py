@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 DAY, YEAR = 86_400, 31_536_000
 NOTHING = 1e-12
+ROUNDING = 1e-14  # what a flow may leave where there is no return
 
 
 class Snapshot(NamedTuple):
@@ -119,11 +120,13 @@ def window(events: Sequence[Snapshot], name: str, secs: int, kept: int) -> Batch
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         return Batch(
             n,
-            float(r.mean() / deviation * np.sqrt(periods)) if deviation > 1e-12 * abs(r.mean()) else np.nan,
-            float(r.mean() / downside * np.sqrt(periods)) if downside > 0 else np.nan,
+            float(r.mean() / deviation * np.sqrt(periods))
+            if deviation > max(1e-12 * abs(r.mean()), ROUNDING)
+            else np.nan,
+            float(r.mean() / downside * np.sqrt(periods)) if downside > ROUNDING else np.nan,
             drawdown,
             float((np.float64(growth) ** (periods / n) - 1) / drawdown)
-            if drawdown and growth > 0
+            if drawdown > ROUNDING and growth > 0
             else np.nan,
             deviation,
         )

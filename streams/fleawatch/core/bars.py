@@ -101,14 +101,16 @@ class Bars:
     def roll(self, ts: float, last_ts: float, equity: float) -> None:
         """Close the bars that end at or before `ts`; the newest event in them was at `last_ts`, with `equity`."""
         level = self.level(equity)
-        plan = self.plan
-        bar = int(ts // plan.fine)
-        self.fine.roll(bar, level, last_ts)
-        self.end = float((bar + 1) * plan.fine)
+        fine = self.fine
+        secs = fine.secs
+        bar = int(ts // secs)
+        fine.roll(bar, level, last_ts)
+        self.end = float((bar + 1) * secs)
         if ts >= self.coarse_end:
-            bar = int(ts // plan.coarse)
+            secs = self.coarse.secs
+            bar = int(ts // secs)
             self.coarse.roll(bar, level, last_ts)
-            self.coarse_end = float((bar + 1) * plan.coarse)
+            self.coarse_end = float((bar + 1) * secs)
 
     def flow(self, ts: float, amount: float, equity: float) -> None:
         """`amount` was paid in (or, negative, out), after which the account is worth `equity`."""

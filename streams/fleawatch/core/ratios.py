@@ -22,6 +22,8 @@ from fleawatch_schemas.wire import Window
 
 DAYS: dict[Window, int] = {"24h": 1, "7d": 7, "30d": 30}
 _FIELDS = 7
+ROUNDING = 1e-14
+"""Returns and drawdowns below it are what a flow leaves by rounding: a ratio to them would be made up."""
 
 
 class Summary(NamedTuple):
@@ -78,15 +80,15 @@ def _ratios(moments: RunningMoments, periods: float, growth: float | None, drawd
     sortino: float | None = None
     calmar: float | None = None
     volatility = sqrt(max(moments.m2, 0.0) / (n - 1))
-    if volatility > NO_VARIANCE * abs(moments.mean):
+    if volatility > max(NO_VARIANCE * abs(moments.mean), ROUNDING):
         sharpe = moments.mean / volatility * sqrt(periods)
     else:
         why["sharpe"] = "no_variance"
-    if moments.downside > 0:
+    if moments.downside > n * ROUNDING * ROUNDING:
         sortino = moments.mean / sqrt(moments.downside / n) * sqrt(periods)
     else:
         why["sortino"] = "no_downside"
-    if drawdown == 0:
+    if drawdown <= ROUNDING:
         why["calmar"] = "no_drawdown"
     elif growth is None or growth <= 0:
         why["calmar"] = "wiped_out"

@@ -50,11 +50,13 @@ class Ring:
     """Closed bars; the open one's close is the caller's to know."""
 
     __slots__ = (
-        "born", "cached", "closes", "dirty", "floor", "keeps_past", "open", "past", "plan", "ticks",
+        "born", "cached", "closes", "dirty", "floor", "keeps_past", "open", "past", "per_chunk", "plan", "secs", "size",
+        "ticks",
     )  # fmt: skip
 
     def __init__(self, plan: RingPlan, *, keeps_past: bool) -> None:
         self.plan = plan
+        self.secs, self.size, self.per_chunk = plan.secs, plan.size, plan.chunk  # looked up for each bar
         self.closes = array("d", [0.0]) * plan.size  # of exactly this size
         self.ticks = bytearray(plan.size)
         self.keeps_past = keeps_past
@@ -76,20 +78,22 @@ class Ring:
 
     def roll(self, bar: int, close: float, last_ts: float) -> None:
         """Close the open bar at `close`, of an event at `last_ts`; from now on `bar`, a later one, is open."""
-        plan = self.plan
-        size, secs = plan.size, plan.secs
+        size, secs, ticks = self.size, self.secs, self.ticks
         opened = self.open
         slot = opened % size
-        if self.ticks[slot]:
+        if ticks[slot]:
             self._leave(slot)
-        elif opened - size >= self.born:
+        elif self.keeps_past and opened - size >= self.born:
             self._leave_empty(1)
         self.closes[slot] = close
-        self.ticks[slot] = 1 + int((last_ts - opened * secs) / secs * TICKS)
+        ticks[slot] = 1 + int((last_ts - opened * secs) / secs * TICKS)
         if bar > opened + 1:
             self._skip(opened + 1, bar)
         self.open = bar
-        self._touch(opened)
+        self.cached = None
+        dirty = self.dirty
+        if not dirty or dirty[-1] != opened // self.per_chunk:
+            self._touch(opened)
 
     def _leave(self, slot: int) -> None:
         close = self.closes[slot]
@@ -125,10 +129,8 @@ class Ring:
 
     def _touch(self, bar: int) -> None:
         self.cached = None
-        chunk = bar // self.plan.chunk
+        chunk = bar // self.per_chunk
         dirty = self.dirty
-        if dirty and dirty[-1] == chunk:
-            return
         if chunk not in dirty:
             dirty.append(chunk)
         if len(dirty) > 2 * self.plan.slots:  # nobody takes them: forget those that have left the ring
