@@ -108,7 +108,7 @@ def measure(agents: int, days: int, faulty_agents: int) -> list[Row]:
         quiet = alarms(test.returns, alone_thresholds(checks, agents // 3)) > 0
         rows.append(row(name, quiet, _alarmed(faulty, few), test.nu))
         print(told(rows[-1]), flush=True)
-    calibration = clean(301, agents // 3, days * DAY).returns
+    calibration = clean(301, agents // 5, days * DAY).returns
     for name, detector in RIVALS.items():
         wall = calibrated(detector(calibration))
         hits = {fault: (detector(returns[AT - _LEAD :]) > wall)[_LEAD:] for fault, returns in faulty.items()}

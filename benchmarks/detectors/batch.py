@@ -77,7 +77,7 @@ class BatchSuite:
         if len(i):
             deviation = np.sqrt(variance[i])
             peak = np.abs(d[i]) / deviation - self.level[i]
-            tail = np.log(1.0 + sh._SHAPE * peak / ((1.0 - sh._SHAPE) * self.excess[i]))
+            tail = np.log(1.0 + sh._SHAPE * peak / ((1.0 - sh._SHAPE) * self.excess[i] * self.excess[i]))
             bits[i[(sh._BASE + tail / sh._SHAPE > self.at["shock"][i]) & ready[i]]] |= SHOCK
             self.excess[i] += sh._GAIN * (np.minimum(peak, sh._WIDEST) - self.excess[i])
             self.peaks[i] += 1
@@ -142,6 +142,7 @@ class BatchSuite:
             self._learn_level(i, ended, ts)
             weight = np.maximum(wr._SLOW, 1.0 / (ended + wr._PRIOR))
             self.rate[i] += weight * (self.gains[i] / SLOT - self.rate[i])
+            weight = np.maximum(dr._SLOW, 1.0 / (ended + dr._PRIOR))
             self.m[i] += weight * (self.z_scores[i] / SLOT - self.m[i])
             self.spread[i] += weight * (self.z_squares[i] / SLOT - self.spread[i])
         for sums in (

@@ -26,16 +26,16 @@ HERE = Path(__file__).resolve().parent
 CURVES = HERE / "calibration.json"
 TABLE = HERE.parents[1] / "streams" / "fleawatch" / "core" / "detectors" / "thresholds.py"
 
-SEED, AGENTS, BARS, POINTS = 101, 800, 10 * DAY, 16
+SEED, AGENTS, BARS, POINTS = 101, 500, 10 * DAY, 16
 GRID = {
     "shock": (4.5, 14.0),
-    "up": (6.0, 95.0),
+    "up": (8.0, 115.0),
     "down": (3.0, 30.0),
-    "win_rate": (7.0, 48.0),
+    "win_rate": (8.0, 56.0),
     "drift": (6.0, 48.0),
 }
 RATES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6)
-SHARES = {"shock": 0.46, "up": 0.18, "down": 0.009, "win_rate": 0.42, "drift": 0.03}
+SHARES = {"shock": 0.525, "up": 0.15, "down": 0.009, "win_rate": 0.38, "drift": 0.03}
 """More than 1 together: checks that alarm at once are one episode."""
 FEWEST = 12
 """Episodes that a point of the curve rests on, at least."""

@@ -5,7 +5,7 @@ from math import log
 from fleawatch.core.detectors.thresholds import RATES, SHARES, TABLE
 
 DAY_SECS = 86400.0
-MOST, LEAST = 2e-3, 1e-7
+MOST, LEAST = 4e-3, 1e-7
 """Per return. Of an agent that reports once an hour or a day, alarms every few returns would tell nothing; one that reports
 many times a second would have to be all but blind.
 """

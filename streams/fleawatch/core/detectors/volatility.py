@@ -12,7 +12,7 @@ from fleawatch.core.detectors import SLOT
 
 NUMBERS = 10
 
-_UP, _DOWN = 0.2, 0.4
+_UP, _DOWN = 0.15, 0.4
 """Allowances: the score may be so far off at no cost, for volatility's own clusters, which rise faster than they fall."""
 _SLOPE = 0.5  # of the mean score for a small error of ln s
 _MEAN = SLOT / 800

@@ -7,8 +7,8 @@ from fleawatch.core.detectors import SLOT
 NUMBERS = 4
 
 _PRIOR = 200 / SLOT  # slots, half of whose returns were gains
-_SLOW = SLOT / 1000
-_ALLOWANCE = 0.08
+_SLOW = SLOT / 2000
+_ALLOWANCE = 0.06
 _LEAST = 0.01  # of the variance
 
 
