@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -128,9 +129,12 @@ def test_a_killed_agent_misses_its_last_100_ms_and_its_next_run_delivers_the_res
     assert len(emitted) > 300
     events = equities(settings)
     seqs = numbers_once(events, epoch)
-    assert seqs == list(range(len(seqs)))
-    missing = [ts for seq, ts in emitted if seq >= len(seqs)]
+    assert seqs == sorted(seqs)
+    missing = [ts for seq, ts in emitted if seq not in set(seqs)]
     assert all(ts > killed_at - 0.25 for ts in missing), "100 ms, and some for a busy machine"
+    gaps = sum(after - before - 1 for before, after in pairwise(seqs))
+    assert len(missing) <= gaps + 100, "all but what came in the last look at the memory"
+    assert gaps or len(missing) < 20
     assert [event["epoch"] for event in events] == sorted(event["epoch"] for event in events)
     assert events[-1]["epoch"] == fw.epoch > epoch
     assert events[-1]["seq"] == 0

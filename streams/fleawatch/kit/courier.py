@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from aiokafka.errors import KafkaError
@@ -61,6 +62,8 @@ class Courier:
         self._flight: list[Item] = []
         self._flight_since = 0.0
         self._flight_stored = False
+        self._newest: dict[int, Item] = {}
+        self._newest_noted = True
         self._disk_trouble = ""
         self._books = asyncio.Lock()  # held while events move between memory, flight and disk
         self._more = asyncio.Event()
@@ -92,7 +95,9 @@ class Courier:
             except OSError as exc:
                 self._disk_trouble = str(exc)
                 log.warning("events are kept in memory only: %s", exc)
-        self._tasks = [asyncio.create_task(work) for work in (self._poll(), self._deliver(), self._spill())]
+        self._tasks = [
+            asyncio.create_task(work) for work in (self._poll(), self._note(), self._deliver(), self._spill())
+        ]
         for task in self._tasks:
             task.add_done_callback(_say_why)
 
@@ -110,10 +115,12 @@ class Courier:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.take_in()
         await self._store()
-        if self._spool is not None:
-            await self._scribe.do(self._spool.close)
+        lost = len(self._waiting) + (0 if self._flight_stored else len(self._flight))
+        spool = self._spool
+        if spool is not None:
+            await self._scribe.do(lambda: spool.close(in_order=not lost))
         self._scribe.end()
-        return len(self._waiting) + (0 if self._flight_stored else len(self._flight))
+        return lost
 
     async def disconnect(self) -> None:
         await self._link.close()
@@ -122,6 +129,16 @@ class Courier:
         while True:
             self.take_in()
             await asyncio.sleep(POLL_SECS)
+
+    async def _note(self) -> None:
+        """Keep the newest events on disk: a task of its own, for a disk that hangs must not stop the others."""
+        while True:
+            await asyncio.sleep(POLL_SECS)
+            spool = self._spool
+            if spool is not None and not self._newest_noted:
+                self._newest_noted = True
+                with suppress(OSError):  # said where events are stored
+                    await self._scribe.do(partial(spool.note_newest, list(self._newest.values())))
 
     def take_in(self) -> None:
         """Encode what the agent has handed over, and let in what there is room for."""
@@ -134,7 +151,10 @@ class Courier:
             if self._fill() >= ROOM[index]:
                 self._lanes[index].dropped += 1
             else:
-                self._waiting.append(Item(index, encode(event)))
+                item = Item(index, encode(event))
+                self._waiting.append(item)
+                self._newest[index] = item
+                self._newest_noted = False
         self._more.set()
 
     def _fill(self) -> float:

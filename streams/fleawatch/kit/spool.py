@@ -1,18 +1,22 @@
 """Events on disk, first in, first out, in a bounded row of segment files. Used by one thread; every call may block on the disk.
 
     <epoch of the process>-<number>.spill
+    newest                                  the last event of each topic, as of some milliseconds ago, not fsynced
 
 Sorted by name this is the order of delivery: what an earlier process left comes first. A segment is removed when all
 of it is delivered. How far the first one is delivered is not stored: after a crash at most one segment is sent again,
-and the monitor drops what it has by epoch and seq.
+and the monitor drops what it has by epoch and seq. The newest events are for a process that is killed: delivered by the next
+one, they let the monitor see the gap of those that were lost before them.
 """
 
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+import orjson
 
 from fleawatch.kit.segment import MAGIC, Item, Stored, pack, parse
 
@@ -21,6 +25,14 @@ log = logging.getLogger(__name__)
 SEGMENT_BYTES = 1 << 20
 READ_BYTES = 1 << 18  # more than the largest record, so that a read always holds one
 _NAME = re.compile(r"(\d{16})-(\d{8})\.spill")
+
+
+def _number(raw: bytes | None) -> tuple[int, int]:
+    """(epoch, seq) of an event."""
+    if raw is None:
+        return -1, -1
+    event = orjson.loads(raw)
+    return event["epoch"], event["seq"]
 
 
 def newest_epoch(directory: Path) -> int:
@@ -44,7 +56,15 @@ class Spool:
         self._read_at = len(MAGIC)
         self._number = 0
         self._file: int | None = None  # the segment that is appended to: the last one, if any
-        self.waiting = sum(sum(1 for _ in parse(path.read_bytes()[len(MAGIC) :])) for path in found)
+        self._newest_file = directory / "newest"
+        self._newest_written = b""
+        self.waiting = 0
+        last: dict[int, bytes] = {}
+        for path in found:
+            for stored in parse(path.read_bytes()[len(MAGIC) :]):
+                self.waiting += 1
+                last[stored.item.topic] = stored.item.raw
+        self._take_over(last)
 
     @property
     def empty(self) -> bool:
@@ -94,8 +114,35 @@ class Spool:
             self.waiting -= len(stored)
         self._next(1)  # removes the segment if that was its end
 
-    def close(self) -> None:
+    def note_newest(self, items: Sequence[Item]) -> None:
+        """Keep the last event of each topic, should this process be killed before they are anywhere else.
+
+        Raises:
+            OSError: the disk is full, or fails.
+        """
+        data = pack(items)
+        with self._newest_file.open("r+b" if self._newest_written else "wb", buffering=0) as file:
+            file.write(data)
+            if len(data) < len(self._newest_written):
+                file.truncate()
+        self._newest_written = data
+
+    def close(self, *, in_order: bool) -> None:
+        """`in_order`: all events are delivered or in the segments, so the newest ones are not needed."""
         self._close_file()
+        if in_order:
+            with suppress(OSError):
+                self._newest_file.unlink()
+
+    def _take_over(self, last: Mapping[int, bytes]) -> None:
+        """Queue the newest events of a killed process, unless they are in its segments; `last` has the last of those."""
+        try:
+            stored = list(parse(self._newest_file.read_bytes()))
+        except FileNotFoundError:
+            return
+        found = [one.item for one in stored if _number(one.item.raw) > _number(last.get(one.item.topic))]
+        if found:
+            self.append(found)
 
     def _next(self, count: int) -> list[Stored]:
         """From the first segment that has a whole record left; exhausted ones are removed, a damaged rest with them."""

@@ -44,13 +44,13 @@ def test_it_is_a_queue_that_may_repeat_after_a_restart_but_not_lose(
         model: list[Item] = []
         for step in steps:
             if step == "restart":
-                spool.close()
+                spool.close(in_order=True)
                 epoch += 1
                 spool = Spool(Path(directory), epoch, segment_bytes=segment_bytes)
                 found = everything(spool)
                 assert found[len(found) - len(model) :] == model
                 model = found
-                spool.close()
+                spool.close(in_order=True)
                 spool = Spool(Path(directory), epoch + 1, segment_bytes=segment_bytes)
                 epoch += 1
             elif isinstance(step, int):
@@ -69,7 +69,7 @@ def test_it_is_a_queue_that_may_repeat_after_a_restart_but_not_lose(
 
 def everything(spool: Spool) -> list[Item]:
     """Read without delivering."""
-    spool.close()
+    spool.close(in_order=True)
     data = [path.read_bytes()[len(MAGIC) :] for path in spool._segments]
     begins = [spool._read_at - len(MAGIC), *[0] * len(data)]
     return [stored.item for part, begin in zip(data, begins, strict=False) for stored in parse(part[begin:])]
@@ -78,7 +78,7 @@ def everything(spool: Spool) -> list[Item]:
 def test_a_torn_tail_is_left_out_and_what_follows_in_a_new_segment_is_not(tmp_path: Path) -> None:
     spool = Spool(tmp_path, 1)
     spool.append([Item(0, b"a"), Item(1, b"b")])
-    spool.close()
+    spool.close(in_order=True)
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:-1])
     spool = Spool(tmp_path, 2)
@@ -108,3 +108,22 @@ def test_a_full_disk_leaves_the_segment_whole(tmp_path: Path, monkeypatch: pytes
             spool.append([Item(0, b"lost")])
     spool.append([Item(0, b"b")])
     assert spool.peek(10, 1000) == [Item(0, b"a"), Item(0, b"b")]
+
+
+def event(epoch: int, seq: int) -> bytes:
+    return b'{"epoch":%d,"seq":%d}' % (epoch, seq)
+
+
+def test_the_newest_events_of_a_killed_process_come_after_its_others(tmp_path: Path) -> None:
+    """Would leave the monitor unaware of what was lost: the last event seen would be followed by a new epoch."""
+    spool = Spool(tmp_path, 1)
+    spool.append([Item(0, event(1, 6)), Item(2, event(1, 3))])
+    spool.note_newest([Item(0, event(1, 9999)), Item(2, event(1, 3))])
+    spool.note_newest([Item(0, event(1, 9)), Item(2, event(1, 3))])
+    spool.close(in_order=False)  # as if killed
+    spool = Spool(tmp_path, 2)
+    assert spool.peek(10, 1000) == [Item(0, event(1, 6)), Item(2, event(1, 3))]
+    spool.commit(2)
+    assert spool.peek(10, 1000) == [Item(0, event(1, 9))]
+    spool.close(in_order=True)
+    assert not (tmp_path / "newest").exists()
