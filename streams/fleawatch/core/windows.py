@@ -113,7 +113,7 @@ class Ring:
         while at < end:
             slot = at % size
             stop = min(slot + end - at, size)
-            known = self.ticks[slot:stop].rstrip(b"\0")
+            known = bytes(self.ticks[slot:stop]).rstrip(b"\0")
             empty = 0
             for i, tick in enumerate(known):
                 if tick:
