@@ -15,6 +15,12 @@ COMMANDS = {  # name → (module, attribute, extra that brings what it needs, on
         "worker",
         "The registry of agents: apply a file, show, retire.",
     ),
+    "bridge": (
+        "fleawatch.bridge.command",
+        "bridge",
+        "bridge",
+        "Poll agents that cannot emit, and emit for them.",
+    ),
     "broker": (
         "fleawatch.local.commands",
         "broker",
@@ -26,6 +32,12 @@ COMMANDS = {  # name → (module, attribute, extra that brings what it needs, on
         "demo",
         "local",
         "Run everything on this machine: broker, workers, sample agents.",
+    ),
+    "dlq": (
+        "fleawatch.operator.dlq_command",
+        "dlq",
+        "worker",
+        "What could not be used, and why; send it again after a fix.",
     ),
     "notify": (
         "fleawatch.notifiers.command",
@@ -44,6 +56,12 @@ COMMANDS = {  # name → (module, attribute, extra that brings what it needs, on
         "rules",
         "worker",
         "What fires when: check a file, apply it, show what holds.",
+    ),
+    "top": (
+        "fleawatch.top.command",
+        "top",
+        "worker",
+        "The fleet at a glance, live: state, equity, drawdown, alerts.",
     ),
     "topics": ("fleawatch.local.topics_command", "topics", "worker", "Create the topics or check them."),
     "worker": ("fleawatch.agents.command", "worker", "worker", "Run the monitor (a Faust worker)."),
