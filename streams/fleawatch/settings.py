@@ -89,6 +89,15 @@ class Settings(BaseSettings):
     allow_private_receivers: bool = False
     """let notifiers call addresses in private and link-local networks"""
 
+    bridge_agent_id: str = Field("", validation_alias=_alias("bridge_agent_id", "AGENT_ID"))
+    """the agent that `fleawatch bridge` polls where it is given no file"""
+    bridge_api_base: str = Field("", validation_alias=_alias("bridge_api_base", "API_BASE"))
+    """its address: `/metrics` and `/health` are below it"""
+    bridge_api_key: SecretStr | None = Field(
+        None, validation_alias=_alias("bridge_api_key", "PURPLEFLEA_API_KEY")
+    )
+    """its bearer token"""
+
     @property
     def fx(self) -> dict[str, float]:
         """`fx_rates` by currency; a dollar is a dollar."""
@@ -111,7 +120,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
-        for name in ("telegram_token", "slack_webhook"):
+        for name in ("telegram_token", "slack_webhook", "bridge_api_key"):
             path = os.environ.get(f"{PREFIX}{name.upper()}_FILE")
             if path and not values.get(name):
                 try:

@@ -49,7 +49,7 @@ class Document:
         if not mistakes:
             return
         ordered = sorted(mistakes, key=lambda mistake: self.line(mistake.place))
-        told = [self._told(mistake) for mistake in ordered[:_MOST_SHOWN]]
+        told = [self.told(mistake) for mistake in ordered[:_MOST_SHOWN]]
         if len(ordered) > _MOST_SHOWN:
             told.append(f"and {len(ordered) - _MOST_SHOWN} more")
         raise ConfigError("nothing was changed:\n  " + "\n  ".join(told))
@@ -62,7 +62,8 @@ class Document:
             place = place[:-1]
         return 1
 
-    def _told(self, mistake: Mistake) -> str:
+    def told(self, mistake: Mistake) -> str:
+        """A mistake in one line."""
         shown = f"{mistake.value:g}" if isinstance(mistake.value, float) else f"{mistake.value!r:.80}"
         got = "" if mistake.value is None else f"got {shown}, "
         return f"{self.path}:{self.line(mistake.place)}: {'.'.join(mistake.place)}: {got}expected {mistake.expected}"

@@ -1,0 +1,64 @@
+"""One poll of one agent: both pages at once, so that a hanging one costs one timeout."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+from fleawatch.bridge.fetch import Client, Page, Unanswered, Unusable
+from fleawatch.bridge.figures import Figures, figures_of
+from fleawatch.bridge.health_page import Said, said
+from fleawatch.bridge.series import Unreadable
+from fleawatch.bridge.target import Target
+
+ReadT = TypeVar("ReadT")
+
+
+class Poll(NamedTuple):
+    """What an agent answered. `faults`: page → what was wrong with it; `ms`: page → how long a whole answer took."""
+
+    ts: float
+    reached: bool
+    figures: Figures | None
+    health: Said | None
+    faults: dict[str, str]
+    ms: dict[str, float]
+
+    @property
+    def useful(self) -> bool:
+        return self.figures is not None or self.health is not None
+
+
+async def poll(client: Client, target: Target) -> Poll:
+    """Ask. Never raises for what the agent does."""
+    faults: dict[str, str] = {}
+    ms: dict[str, float] = {}
+    answered: list[bool] = []
+
+    async def page(path: str | None, read: Callable[[Page], ReadT]) -> ReadT | None:
+        if path is None:
+            return None
+        try:
+            got = await client.get(target.api_base + path, target.bearer, target.timeout_secs)
+            answered.append(True)
+            ms[path] = round(got.ms, 3)
+            return read(got)
+        except Unanswered as exc:
+            faults[path] = str(exc)
+        except Unusable as exc:
+            answered.append(True)
+            faults[path] = str(exc)
+        except Unreadable as exc:
+            faults[path] = str(exc)
+        return None
+
+    figures, health = await asyncio.gather(
+        page(target.metrics_path, lambda got: _figures(got, target)), page(target.health_path, said)
+    )
+    return Poll(time.time(), bool(answered), figures, health, faults, ms)
+
+
+def _figures(page: Page, target: Target) -> Figures:
+    if page.status != 200:
+        raise Unreadable(f"status {page.status}")
+    return figures_of(page.body, target)
