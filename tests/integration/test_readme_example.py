@@ -17,7 +17,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.mark.broker
-async def test_the_example_emits_an_event_that_the_contract_accepts(topics: Settings) -> None:
+async def test_the_example_emits_an_event_that_the_contract_accepts(topics: Settings, tmp_path: Path) -> None:
     (code,) = re.findall(
         r"^```python\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
     )
@@ -25,6 +25,7 @@ async def test_the_example_emits_an_event_that_the_contract_accepts(topics: Sett
         **os.environ,
         "FLEAWATCH_BOOTSTRAP_SERVERS": topics.bootstrap_servers,
         "FLEAWATCH_TOPIC_PREFIX": topics.topic_prefix,
+        "FLEAWATCH_DATA_DIR": str(tmp_path),
     }
     done = await asyncio.to_thread(
         subprocess.run,
@@ -36,6 +37,7 @@ async def test_the_example_emits_an_event_that_the_contract_accepts(topics: Sett
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    assert len(code.splitlines()) <= 15
 
     async with AIOKafkaConsumer(
         topics.topic("equity"), bootstrap_servers=topics.bootstrap_servers, auto_offset_reset="earliest"

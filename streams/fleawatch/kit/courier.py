@@ -59,6 +59,7 @@ class Courier:
         self._spill_limit = spill_limit
         self._spool: Spool | None = None
         self._waiting: deque[Item] = deque()
+        self._waiting_bytes = 0
         self._flight: list[Item] = []
         self._flight_since = 0.0
         self._flight_stored = False
@@ -153,13 +154,21 @@ class Courier:
             else:
                 item = Item(index, encode(event))
                 self._waiting.append(item)
+                self._waiting_bytes += len(item.raw)
                 self._newest[index] = item
                 self._newest_noted = False
         self._more.set()
 
+    def _taken(self) -> Item:
+        item = self._waiting.popleft()
+        self._waiting_bytes -= len(item.raw)
+        return item
+
     def _fill(self) -> float:
         memory = len(self._waiting) / MEMORY_EVENTS
-        return max(memory, self._spool.size / self._spill_limit) if self._spool else memory
+        if self._spool is None:
+            return memory
+        return max(memory, (self._spool.size + self._waiting_bytes) / self._spill_limit)
 
     async def _deliver(self) -> None:
         while True:
@@ -175,7 +184,10 @@ class Courier:
     async def _board(self) -> None:
         spool = self._spool
         if spool is not None and not spool.empty:
-            self._flight = await self._scribe.do(lambda: spool.peek(FLIGHT_EVENTS, FLIGHT_BYTES))
+            try:
+                self._flight = await self._scribe.do(lambda: spool.peek(FLIGHT_EVENTS, FLIGHT_BYTES))
+            except OSError as exc:
+                self._give_up_disk(exc)
             self._flight_stored = bool(self._flight)
             if self._flight:
                 return
@@ -185,7 +197,7 @@ class Courier:
             total += len(self._waiting[0].raw)
             if flight and total > FLIGHT_BYTES:
                 break
-            flight.append(self._waiting.popleft())
+            flight.append(self._taken())
         self._flight_since = time.monotonic()
         self._flight_stored = False
         self._flight = flight
@@ -197,10 +209,18 @@ class Courier:
         async with self._books:
             spool = self._spool
             if self._flight_stored and spool is not None:
-                count = len(flight)
-                await self._scribe.do(lambda: spool.commit(count))
+                try:
+                    await self._scribe.do(partial(spool.commit, len(flight)))
+                except OSError as exc:
+                    self._give_up_disk(exc)
             self._flight = []
             self._flight_stored = False
+
+    def _give_up_disk(self, error: OSError) -> None:
+        """It cannot be read, or nothing be removed from it: what lies there stays for the next start."""
+        log.error("the spill folder fails, events are kept in memory only: %s", error)
+        self._disk_trouble = str(error)
+        self._spool = None
 
     def _landed(self, topic: int, count: int) -> None:
         self._lanes[topic].delivered += count
@@ -241,7 +261,7 @@ class Courier:
                 log.warning("events are kept on disk again")
                 self._disk_trouble = ""
             for _ in range(taken):
-                self._waiting.popleft()
+                self._taken()
             self._flight_stored = bool(self._flight)
             self.spilled += len(items)
 

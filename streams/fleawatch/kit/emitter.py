@@ -12,6 +12,7 @@ import weakref
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
+from threading import RLock
 from types import TracebackType
 from typing import Final, Literal, Self, TypedDict
 
@@ -396,6 +397,8 @@ class Emitter:
 
     def _after_fork(self) -> None:
         self._state = "forked"
+        for lane in self._lanes:
+            lane.lock = RLock()  # another thread, which is not here, may have held it
         if self._home is not None:
             self._home.close()
 

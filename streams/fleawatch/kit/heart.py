@@ -27,8 +27,7 @@ class Heart:
         while True:
             due = max(due + self._every_secs, loop.time())
             await asyncio.sleep(due - loop.time())
-            found = await self._examiner.results()
             try:
-                self._send(found)
-            except ValueError:  # of what the agent gave: a check's name or a label that JSON cannot carry
+                self._send(await self._examiner.results())
+            except Exception:  # such as a check's name that JSON cannot carry: without heartbeats the agent counts as stopped
                 log.exception("a heartbeat could not be sent")

@@ -29,6 +29,9 @@ class Home:
                 f"another emitter uses {directory}",
                 hint="one process an agent: end the other, or give this one an id (or a spill_dir) of its own",
             ) from None
+        except OSError:  # a file system without locks
+            self.close()
+            raise
 
     def begin_epoch(self, at_least: int) -> int:
         """The start of this process in ms, but later than every start before it, whatever the clock says. Stored."""

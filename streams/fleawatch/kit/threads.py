@@ -34,7 +34,10 @@ def in_thread(call: Callable[[], ResultT]) -> "asyncio.Future[ResultT]":
             else:
                 loop.call_soon_threadsafe(settle, result)
 
-    threading.Thread(target=work, name="fleawatch check", daemon=True).start()
+    try:
+        threading.Thread(target=work, name="fleawatch check", daemon=True).start()
+    except RuntimeError as exc:  # there are too many threads, or the interpreter is shutting down
+        done.set_exception(exc)
     return done
 
 
