@@ -1,0 +1,111 @@
+"""What is said of a dead letter, what a terminal is shown of it, and what is never sent again."""
+
+from collections.abc import Mapping
+
+import pytest
+from aiokafka import ConsumerRecord
+
+from core_records import Rec
+from fleawatch.core.outputs import dead_letter
+from fleawatch.errors import ConfigError
+from fleawatch.operator.dead_letters import NOT_OURS, Letter, Place, Wanted, letter_of
+from fleawatch.operator.dlq_command import since_when
+from fleawatch.operator.dlq_words import EXPLAINED, obstacle, printable
+from fleawatch_schemas.reasons import Reason, Rejected
+
+
+def letter(
+    reason: Reason = Reason.FUTURE,
+    value: bytes = b"{}",
+    *,
+    key: bytes | None = b"momentum-1",
+    topic: str = "equity",
+    changed: Mapping[str, bytes | None] | None = None,
+) -> Letter:
+    """As the monitor writes it and a consumer reads it."""
+    output = dead_letter(topic, 3, Rec(17, 1_000_000, key, value), Rejected(reason, "in short"))
+    headers = [(name, (changed or {}).get(name, content)) for name, content in output.headers]
+    record: ConsumerRecord[bytes, bytes] = ConsumerRecord(
+        "dead-letter", 0, 5, 1_700_000_000_000, 0, output.key, output.value, None, 0, 0,
+        tuple(headers),  # type: ignore[arg-type]  # Kafka allows headers without a value
+    )  # fmt: skip
+    return letter_of(record)
+
+
+def test_every_reason_is_explained() -> None:
+    assert set(EXPLAINED) == set(Reason)
+    for words in EXPLAINED.values():
+        assert words.found.endswith(".")
+        assert words.fix.endswith(".")
+
+
+def test_a_letter_says_what_it_was() -> None:
+    one = letter()
+    assert (one.place, one.reason, one.source, one.agent) == (
+        Place(0, 5),
+        "future",
+        ("equity", 3, 17),
+        "momentum-1",
+    )
+    assert letter(key=None, value=b'{"agent_id": "carry-2"}').agent == "carry-2"
+    assert letter(key=None, value=b"\xff").agent == ""
+
+
+@pytest.mark.parametrize("changed", [{"reason": b"new"}, {"detail": None}, {"source-offset": b"\xff"}])
+def test_whatever_else_lies_there_is_shown_and_not_sent(changed: dict[str, bytes | None]) -> None:
+    one = letter(changed=changed)
+    assert one.reason == NOT_OURS
+    assert "not the monitor's" in obstacle(one)
+
+
+@pytest.mark.parametrize(
+    ("one", "why"),
+    [
+        (letter(), ""),
+        (letter(Reason.NOT_FINITE), ""),
+        (letter(value=b" " * 1_200_000), "only 1,048,576 of its 1,200,000 bytes"),
+        (letter(Reason.TOO_LARGE), "length"),
+        (letter(Reason.STALE_EPOCH), "epoch has ended"),
+        (letter(topic="commands"), "'commands', which no agent writes"),
+        (letter(topic="fleet-partials"), "no agent writes"),
+        (letter(value=b" " * 1_000_000), "larger than its topic takes"),
+    ],
+)
+def test_what_can_be_sent_again(one: Letter, why: str) -> None:
+    """Breaks when a header alone decides which topic is written, or half an event is sent as a whole one."""
+    assert why in obstacle(one) if why else obstacle(one) == ""
+
+
+def test_strangers_bytes_are_harmless_on_a_terminal() -> None:
+    raw = b'{"a": "\x1b[2J\x07\x9b1m"}\r\n\xff' + "\u202eπ\u2028".encode()
+    assert printable(raw, 1000) == r'{"a": "\x1b[2J\x07\x9b1m"}\r\n\xff\u202eπ\u2028'
+    assert printable("πππ".encode(), 3) == r"π\xcf"
+    assert all(char.isprintable() for char in printable(bytes(range(256)) * 2, 512))
+
+
+def test_filters() -> None:
+    one = letter()
+    assert Wanted().fits(one)
+    assert Wanted(frozenset({"future"}), "equity", "momentum-1", one.written).fits(one)
+    others = (
+        Wanted(frozenset({"not_json"})),
+        Wanted(topic="health"),
+        Wanted(agent="x"),
+        Wanted(since=one.written + 1),
+    )
+    assert not any(wanted.fits(one) for wanted in others)
+
+
+def test_since() -> None:
+    assert since_when("", 1e9) == 0
+    assert since_when("90m", 1e9) == 1e9 - 5400
+    assert since_when("2026-01-01T00:00:00", 0) == since_when("2026-01-01T01:00:00+01:00", 0) == 1_767_225_600
+    with pytest.raises(ConfigError, match="neither an age"):
+        since_when("yesterday", 0)
+
+
+@pytest.mark.parametrize("text", ["", "1", ":", "a:1", "1:-1", "1:1:1", "١:٢x"])
+def test_places_are_two_numbers(text: str) -> None:
+    with pytest.raises(ConfigError, match="PARTITION:OFFSET"):
+        Place.parse(text)
+    assert str(Place.parse("0:12")) == "0:12"
