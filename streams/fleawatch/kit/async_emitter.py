@@ -6,7 +6,8 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, Unpack
 
-from fleawatch.kit.emitter import CLOSE_SECS, Emitter, EmitterOptions
+from fleawatch.kit.emitter import CLOSE_SECS, Emitter
+from fleawatch.kit.options import EmitterOptions
 from fleawatch.kit.stats import Stats, Undelivered
 from fleawatch.kit.turning import Turning
 from fleawatch.settings import Settings

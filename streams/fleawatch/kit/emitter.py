@@ -4,17 +4,14 @@ A call checks its values, numbers the event and leaves it in memory: no system c
 under. A thread of the emitter's own does the rest (`courier.py`), so trouble with Kafka or the disk is never the agent's.
 """
 
-import atexit
 import logging
-import os
 import time
-import weakref
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
-from typing import Final, Literal, Self, TypedDict
+from typing import Final, Literal, Self
 
 from fleawatch.errors import ConfigError
 from fleawatch.kit.backstage import Backstage
@@ -26,6 +23,7 @@ from fleawatch.kit.heart import Heart
 from fleawatch.kit.home import Home
 from fleawatch.kit.lane import Lane
 from fleawatch.kit.link import Link
+from fleawatch.kit.open_emitters import OPEN
 from fleawatch.kit.pages import View, pages
 from fleawatch.kit.plain import plain_equity, plain_trade
 from fleawatch.kit.spool import Spool, newest_epoch
@@ -47,20 +45,6 @@ SPILL_LIMIT_BYTES: Final = 256 << 20
 STALE_SECS: Final = 300.0
 
 Status = Literal["ok", "degraded", "stopping"]
-
-
-class EmitterOptions(TypedDict, total=False):
-    """The keyword arguments of an emitter."""
-
-    heartbeat_secs: float
-    equity_interval_secs: float | None
-    labels: Mapping[str, str] | None
-    checks: Mapping[str, Check] | None
-    stale_secs: float
-    health_port: int | None
-    health_host: str
-    spill_dir: Path | None
-    spill_limit_bytes: int
 
 
 class Emitter:
@@ -149,23 +133,17 @@ class Emitter:
         if listening is not None:
             self.health_port = listening.getsockname()[1]
             view = View(
-                self.agent_id,
-                self._examiner,
-                self._vitals,
-                turning,
-                self._uptime,
-                self.stats,
-                lambda: self._last_equity,
-                lambda: link.connected,
-            )
+                self.agent_id, self._examiner, self._vitals, turning, self._uptime, self.stats,
+                lambda: self._last_equity, lambda: link.connected,
+            )  # fmt: skip
             endpoint = Endpoint(pages(view), listening)
         self._state = "open"
-        _open.add(self)
+        OPEN.add(self)
         self.health()
         self._backstage = Backstage(
             self.agent_id,
             Courier(self._inbox, self._lanes, link, self._spill_limit),
-            self._open_spool if self._home is not None else None,
+            (lambda: Spool(self._spill_dir, self.epoch)) if self._home is not None else None,
             Heart(self._examiner, self._beat, self._heartbeat_secs),
             endpoint=endpoint,
             turning=turning,
@@ -182,7 +160,7 @@ class Emitter:
         result = Undelivered(*self._backstage.end(timeout))
         if self._home is not None:
             self._home.close()
-        _open.discard(self)
+        OPEN.discard(self)
         if result.lost or result.kept:
             log.warning(
                 "%s: %d events not delivered are on disk for the next start, %d are lost",
@@ -207,19 +185,9 @@ class Emitter:
         lane = self._lanes[0]
         with lane.lock:
             event = Equity(
-                1,
-                self.agent_id,
-                self.epoch,
-                lane.seq,
-                time.time() if ts is None else ts,
-                equity,
-                balance,
-                open_positions,
-                net_deposits,
-                unrealised_pnl,
-                equity_basis,
-                currency,
-            )
+                1, self.agent_id, self.epoch, lane.seq, time.time() if ts is None else ts, equity,
+                balance, open_positions, net_deposits, unrealised_pnl, equity_basis, currency,
+            )  # fmt: skip
             if not plain_equity(event):
                 event = tidy(event)
                 decode_equity(encode(event))
@@ -246,24 +214,9 @@ class Emitter:
         lane = self._lanes[1]
         with lane.lock:
             event = Trade(
-                1,
-                self.agent_id,
-                self.epoch,
-                lane.seq,
-                exit_ts,
-                trade_id,
-                strategy,
-                asset,
-                side,
-                size,
-                entry_price,
-                exit_price,
-                entry_ts,
-                exit_ts,
-                fees,
-                slippage,
-                funding,
-            )
+                1, self.agent_id, self.epoch, lane.seq, exit_ts, trade_id, strategy, asset, side, size,
+                entry_price, exit_price, entry_ts, exit_ts, fees, slippage, funding,
+            )  # fmt: skip
             if not plain_trade(event):
                 event = tidy(event)
                 decode_trade(encode(event))
@@ -282,36 +235,21 @@ class Emitter:
         """Send a heartbeat now; the usual ones are sent without being asked for."""
         lane = self._lanes[2]
         with lane.lock:
-            event = tidy(
-                Health(
-                    1,
-                    self.agent_id,
-                    self.epoch,
-                    lane.seq,
-                    time.time(),
-                    status,
-                    self._uptime(),
-                    self._heartbeat_secs,
-                    {name: wire.Check(bool(ok)) for name, ok in checks.items()} if checks else None,
-                    errors_1h,
-                    last_error,
-                    {name: float(value) for name, value in api_latency_ms.items()}
-                    if api_latency_ms
-                    else None,
-                    last_action_ts,
-                    self._equity_interval_secs,
-                    self._labels,
-                )
-            )
+            results = {name: wire.Check(bool(ok)) for name, ok in checks.items()} if checks else None
+            latency = {name: float(ms) for name, ms in api_latency_ms.items()} if api_latency_ms else None
+            event = Health(
+                1, self.agent_id, self.epoch, lane.seq, time.time(), status, self._uptime(), self._heartbeat_secs, results,
+                errors_1h, last_error, latency, last_action_ts, self._equity_interval_secs, self._labels,
+            )  # fmt: skip
+            event = tidy(event)
             decode_health(encode(event))
             self._hand_over(lane, event)
 
     def acted(self) -> None:
         """The strategy did what it does: call it once a round. Its check fails when that stays away."""
-        first = self._vitals.acted_at is None
-        self._vitals.acted()
-        if first:
+        if self._vitals.acted_at is None:
             self._examiner.add("strategy", self._strategy)
+        self._vitals.acted()
 
     def error(self, error: object) -> None:
         """Count an error, an exception or a text, and tell of the last one, with what looks like a secret removed."""
@@ -343,9 +281,6 @@ class Emitter:
             equity_interval_secs=self._equity_interval_secs, labels=self._labels,
         )  # fmt: skip
         decode_health(encode(event))
-
-    def _open_spool(self) -> Spool:
-        return Spool(self._spill_dir, self.epoch)
 
     def _beat(self, found: Mapping[str, Finding]) -> None:
         vitals = self._vitals
@@ -395,7 +330,8 @@ class Emitter:
             log.warning("%s: an event was emitted after close(), and is lost", self.agent_id)
         lane.lost_at_door += 1  # a thread that outlives the emitter by a moment must not fail for it
 
-    def _after_fork(self) -> None:
+    def after_fork(self) -> None:
+        """In the child: the threads are gone, so what is the parent's stays the parent's."""
         self._state = "forked"
         for lane in self._lanes:
             lane.lock = RLock()  # another thread, which is not here, may have held it
@@ -410,23 +346,3 @@ class Emitter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-_open: "weakref.WeakSet[Emitter]" = weakref.WeakSet()
-
-
-def _in_child() -> None:
-    """The threads are gone, the locks may be held for ever: the parent's emitters are not the child's."""
-    for emitter in list(_open):
-        emitter._after_fork()
-    _open.clear()
-
-
-def _at_exit() -> None:
-    """For agents that end without `close`."""
-    for emitter in list(_open):
-        emitter.close()
-
-
-os.register_at_fork(after_in_child=_in_child)
-atexit.register(_at_exit)
