@@ -39,6 +39,12 @@ COMMANDS = {  # name → (module, attribute, extra that brings what it needs, on
         "worker",
         "What could not be used, and why; send it again after a fix.",
     ),
+    "doctor": (
+        "fleawatch.doctor.command",
+        "doctor",
+        "worker",
+        "Is the fleet watched? Broker, workers, channels, and each agent's protection.",
+    ),
     "notify": (
         "fleawatch.notifiers.command",
         "notify",
