@@ -54,6 +54,7 @@ class Monitor(BatchApp):
             bootstrap_servers=bootstrap_servers,
             commit_interval=settings.commit_interval_secs,
             data_dir=str(settings.data_dir / "worker"),
+            stall_secs=settings.stall_secs,
         )
         self.settings = settings
         self.telemetry = Telemetry(registry)

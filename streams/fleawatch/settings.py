@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     """where the local broker and the workers keep files"""
     commit_interval_secs: Annotated[float, Field(ge=0.05, le=10)] = 1.0
     """how often state, outputs and offsets are made durable, in seconds"""
+    stall_secs: Annotated[float, Field(ge=4)] = 60.0
+    """a worker that makes no progress for so long while there is something to read ends itself, to be started anew; in seconds"""
     liveness_floor_secs: Annotated[float, Field(ge=1)] = 90.0
     """the shortest silence that counts as a stopped agent, in seconds"""
     metrics_interval_secs: Annotated[float, Field(ge=0.1)] = 1.0
@@ -64,7 +66,7 @@ class Settings(BaseSettings):
     long_bar_secs: Annotated[int, Field(ge=900, le=86_400)] = 3600
     """length of the bars behind the longer windows and the whole life, in seconds; it divides a day"""
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
-    """port of `/metrics`, `/livez` and `/readyz`; 0: none"""
+    """port of `/metrics`, `/healthz` and `/readyz`; 0: none"""
     metrics_host: str = "127.0.0.1"
     """address that port listens on"""
     metrics_prefix: Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*_$", max_length=64)] = "purpleflea_"

@@ -1,4 +1,4 @@
-"""`/metrics`, `/livez` and `/readyz` of a worker. Faust's own web server is off: it answers OK whatever happens."""
+"""`/metrics`, `/healthz` (or `/livez`) and `/readyz` of a worker. Faust's own server is off: it answers OK whatever happens."""
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -8,20 +8,27 @@ from fleawatch.engine.app import BatchApp
 
 
 def make_endpoint(app: BatchApp, exposition: Exposition) -> web.Application:
-    """livez: the event loop turns. readyz: every owned partition is recovered and being read, else 503 with the reason."""
+    """healthz: the event loop turns. readyz: 503 with the reason while partitions are assigned or recovered, or stand still."""
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=await exposition.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    async def livez(_: web.Request) -> web.Response:
+    async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
     async def readyz(_: web.Request) -> web.Response:
-        reason = app.not_ready()
+        reason = app.not_ready() or app.watchdog.reason
         return web.Response(text=f"{reason or 'ok'}\n", status=503 if reason else 200)
 
     endpoint = web.Application()
-    endpoint.add_routes([web.get("/metrics", metrics), web.get("/livez", livez), web.get("/readyz", readyz)])
+    endpoint.add_routes(
+        [
+            web.get("/metrics", metrics),
+            web.get("/healthz", healthz),
+            web.get("/livez", healthz),
+            web.get("/readyz", readyz),
+        ]
+    )
     return endpoint
 
 

@@ -20,6 +20,7 @@ from fleawatch.engine.produce import Outgoing, produce
 from fleawatch.engine.restore import read_changelog
 from fleawatch.engine.table import State, WriteBehindTable
 from fleawatch.engine.transport import Batch, BatchConsumer, BatchProducer, BatchTransport
+from fleawatch.engine.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ SESSION_TIMEOUT_SECS = 6.0  # Faust's default is 60: for so long a dead worker's
 HEARTBEAT_SECS = 1.5
 BATCHES_BUFFERED = 8  # per stream; it counts batches, not events
 PRODUCER_BATCH_BYTES = 512 * 1024
+STALL_SECS = 60.0  # without progress, while there is something to read
 
 
 class NoWebServer(BootStrategy):
@@ -40,7 +42,15 @@ class BatchApp(faust.App):
 
     BootStrategy = NoWebServer
 
-    def __init__(self, app_id: str, *, bootstrap_servers: str, commit_interval: float, data_dir: str) -> None:
+    def __init__(
+        self,
+        app_id: str,
+        *,
+        bootstrap_servers: str,
+        commit_interval: float,
+        data_dir: str,
+        stall_secs: float = STALL_SECS,
+    ) -> None:
         super().__init__(
             app_id,
             broker=f"kafka://{bootstrap_servers.replace(',', ';')}",
@@ -69,7 +79,9 @@ class BatchApp(faust.App):
         self.barrier = CommitBarrier(self)
         self.outbox = Outbox(self._produce, self.crash)
         self._tables_of: dict[str, WriteBehindTable] = {}
+        self.watchdog = Watchdog(self, stall_secs)
         self.task(self.outbox.pump)
+        self.task(self._watch)
 
     # -- composition
 
@@ -132,7 +144,7 @@ class BatchApp(faust.App):
         ]
 
     def not_ready(self) -> str:
-        """Why this worker is not doing its work yet; "" when it is."""
+        """Why this worker is not doing its work yet; "" when it is. See `watchdog.reason` for one that has stopped doing it."""
         if self.rebalancing or not cast("TableManager", self.tables).recovery.completed.is_set():
             return "partitions are being assigned or recovered"
         missing = [
@@ -180,6 +192,9 @@ class BatchApp(faust.App):
             self.on_restored(table.name, time.monotonic() - began)
 
     # -- what the pieces use
+
+    async def _watch(self) -> None:
+        await self.watchdog.run()
 
     async def _on_agent_error(self, agent: Any, exc: BaseException) -> None:
         """Faust would count the batch as done and start the agent anew. It is applied in part: the worker stops instead."""

@@ -142,6 +142,7 @@ def test_workers_outlive_their_shutdown_and_are_probed() -> None:
     assert spec is not None
     assert spec["terminationGracePeriodSeconds"] > 30  # the longest orderly stop
     (container,) = spec["containers"]
-    assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
+    assert container["startupProbe"]["httpGet"]["path"] == "/healthz"
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
     assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
     assert spec["topologySpreadConstraints"]
