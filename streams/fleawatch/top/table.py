@@ -50,7 +50,7 @@ def header(fleet: Fleet, now: float) -> Line:
         spans.append(Span(f"{money(whole.equity)} USD  "))
     if whole.drawdown_pct is not None:
         limit = f"/{whole.limit_pct:.3g}" if whole.limit_pct else ""
-        spans.append(Span(f"drawdown {whole.drawdown_pct:.1f}{limit} %  ", _tension(whole.used)))
+        spans.append(Span(f"dd {whole.drawdown_pct:.1f}{limit} %  ", _tension(whole.used)))
     spans += [Span(f"{alive} alive", "good"), Span(f"  {stopped} stopped", "bad" if stopped else "dim")]
     spans.append(Span(f"  {paused} paused", "warn" if paused else "dim"))
     alerts = [alert for row in (*fleet.rows.values(), whole) for alert in row.open(now)]
@@ -165,7 +165,7 @@ def bar(share: float | None, width: int = BAR, *, blocks: bool = True) -> str:
     """A share of the limit; full at and above it.
 
     >>> bar(0.55, 4), bar(2.0, 4), bar(None, 4), bar(0.5, 4, blocks=False)
-    ('██▏ ', '████', '    ', '##  ')
+    ('██▎ ', '████', '    ', '##  ')
     """
     if share is None:
         return " " * width

@@ -1,0 +1,114 @@
+"""`fleawatch doctor`: when an agent's drawdown would go unnoticed, it is said; tokens are not."""
+
+import json
+from typing import Any
+
+import pytest
+
+from fleawatch.doctor.channels import channels
+from fleawatch.doctor.findings import Finding, as_json, as_text, exit_code
+from fleawatch.doctor.protection import Basis, protection
+from fleawatch.settings import Settings
+from fleet_records import FLOOR, NASTY, NOW, alert, fleet, health, metrics, registered, rules
+
+GOOD = Basis(cash=False, flows=True)
+ALIVE = ("metrics", metrics("a"), NOW - 1)
+
+
+def said(*records: tuple[str, bytes, float], basis: Basis | None = GOOD) -> list[tuple[str, str]]:
+    made = fleet(*records)
+    found = protection(made.rows["a"], basis, made.registry, NOW, FLOOR)
+    return [(one.level, one.text) for one in found]
+
+
+def test_nothing_is_said_of_an_agent_that_is_protected() -> None:
+    assert said(ALIVE) == []
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        ([ALIVE, ("rules", rules("agent", "a", enabled=False), NOW)],
+         "no drawdown limit: the rule drawdown_exceeded is off (agent a)"),
+        ([ALIVE, ("rules", rules("fleet", None, threshold=100), NOW)], "a drawdown limit of 100 % is never reached"),
+        ([ALIVE, ("alerts", alert("a", "agent_stopped"), NOW)], "stopped: no equity comes, so drawdown is not known"),
+        ([("metrics", metrics("a"), NOW - 500)], "silent: no equity comes, so drawdown is not known"),
+        ([("agents", registered("a"), NOW)], "nothing has ever come"),
+        ([ALIVE, ("alerts", alert("a", "agent_unmonitored", title="a: equity is refused"), NOW)],
+         "unmonitored: equity is refused"),
+        ([("health", health("a"), NOW)], "alive without equity: there is nothing to measure a drawdown of"),
+        ([("metrics", metrics("a", equity=None, drawdown_pct=None), NOW)],
+         "alive without equity: there is nothing to measure a drawdown of"),
+    ],
+)  # fmt: skip
+def test_why_protection_is_not_effective(records: list[tuple[str, bytes, float]], expected: str) -> None:
+    assert said(*records) == [("problem", expected)]
+
+
+@pytest.mark.parametrize(
+    ("records", "basis", "expected"),
+    [
+        ([ALIVE], Basis(cash=True, flows=True),
+         ("warning", "equity is cash: an open position looks like a loss, so this alerts but never pauses")),
+        ([ALIVE], Basis(cash=False, flows=False),
+         ("note", "no net_deposits are sent: a withdrawal looks like a loss, a deposit hides one")),
+        ([ALIVE, ("agents", registered("a", mode="paper"), NOW)], GOOD,
+         ("note", "registered as paper: alerts never exceed WARN")),
+        ([ALIVE, ("agents", registered("a", expected=False), NOW)], GOOD,
+         ("warning", "silence is no alert (expected: false): nobody is told of a stop")),
+        ([ALIVE, ("rules", rules("fleet", None, severity="WARN"), NOW)], GOOD,
+         ("warning", "a drawdown over the limit is WARN only")),
+        ([ALIVE, ("rules", rules("fleet", None, for_secs=300), NOW)], GOOD,
+         ("warning", "no alert before 300 s over the limit")),
+        ([("metrics", metrics("a", drawdown_pct=20.0), NOW)], GOOD,
+         ("warning", "over the drawdown limit now: 20.0 % of 15 %")),
+    ],
+)  # fmt: skip
+def test_what_weakens_it(
+    records: list[tuple[str, bytes, float]], basis: Basis, expected: tuple[str, str]
+) -> None:
+    assert said(*records, basis=basis) == [expected]
+
+
+def test_retired_agents_are_not_looked_at() -> None:
+    assert said(("agents", registered("a", retired=True), NOW)) == []
+
+
+@pytest.mark.parametrize(
+    ("levels", "code"), [((), 0), (("ok", "note"), 0), (("ok", "warning"), 1), (("problem", "warning"), 2)]
+)
+def test_exit_codes(levels: tuple[Any, ...], code: int) -> None:
+    assert exit_code(Finding(level, "x", "y") for level in levels) == code
+
+
+def test_agents_with_the_same_trouble_share_a_line_and_cannot_steer_the_terminal() -> None:
+    found = [Finding("problem", "agents", "stopped", "start it", f"bot-{at}") for at in range(8)]
+    text = as_text([*found, Finding("warning", "topics", NASTY, NASTY)])
+    assert "bot-0, bot-1, bot-2, bot-3, bot-4 and 3 more: stopped" in text
+    assert text.splitlines()[1].strip() == "hint: start it"
+    assert text.endswith("8 problems, 1 warning\n")
+    assert "\x1b[2J" not in text
+    assert "\\x1b[2J" in text
+    document = json.loads(as_json(found))
+    assert (document["exit_code"], [one["agent"] for one in document["findings"]][-1]) == (2, "bot-7")
+    assert as_text([]) == "all is well\n"
+
+
+TOKEN, WEBHOOK = "123:very-secret", "https://hooks.example/very-secret"
+
+
+@pytest.mark.parametrize(
+    ("settings", "running", "levels", "last"),
+    [
+        ({}, {}, ["note", "note", "problem"], "no channel delivers CRITICAL alerts to people; there should be 2"),
+        ({"telegram_token": TOKEN}, {}, ["warning", "note", "problem"], "no channel delivers"),
+        ({"telegram_token": TOKEN, "telegram_chat_id": "7", "slack_webhook": WEBHOOK}, {"telegram": 1},
+         ["ok", "warning", "warning"], "only telegram delivers"),
+        ({"slack_webhook": WEBHOOK}, {"telegram": 1, "slack": 2}, ["ok", "ok"], "slack: 2 notifier(s) deliver CRITICAL"),
+    ],
+)  # fmt: skip
+def test_channels(settings: dict[str, str], running: dict[str, int], levels: list[str], last: str) -> None:
+    found = list(channels(Settings.load(**settings), running))
+    assert [one.level for one in found] == levels
+    assert found[-1].text.startswith(last)
+    assert "very-secret" not in as_text(found) + as_json(found)
