@@ -8,16 +8,18 @@ words (`tell`, `resolve`).
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from fleawatch.core.outputs import Output, alert_output
 from fleawatch.core.rules import REPUBLISH_SECS, Rule, Rules
 from fleawatch_schemas.ids import alert_id
 from fleawatch_schemas.wire import Alert, ResolveReason, Severity, Source
 
-PENDING, FIRING, RESOLVED = 0, 1, 2
-OCCURRED = -1.0
-_RANK = {"INFO": 0, "WARN": 1, "CRITICAL": 2}
+PENDING: Final = 0
+FIRING: Final = 1
+RESOLVED: Final = 2
+OCCURRED: Final = -1.0
+_RANK: Final = {"INFO": 0, "WARN": 1, "CRITICAL": 2}
 
 
 class Cause(NamedTuple):

@@ -13,19 +13,19 @@ index. A new index clears the rings.
 
 import struct
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fleawatch.core.packing import Reader
 from fleawatch.core.windows import Ring, RingPlan
 
-DAY_SECS = 86_400
-YEAR_SECS = 31_536_000
-NOTHING = 1e-12
+DAY_SECS: Final = 86_400
+YEAR_SECS: Final = 31_536_000
+NOTHING: Final = 1e-12
 """An account of less is worth nothing: ratios to it say nothing, and could leave the range of floats."""
 
-FLOWS_KEPT = 16
-_MOST_UNITS = 1e60  # and the inverse: beyond, levels and their squares would leave the range of floats
-_NEVER = -1.0
+FLOWS_KEPT: Final = 16
+_MOST_UNITS: Final = 1e60  # and the inverse: beyond, levels and their squares would leave the range of floats
+_NEVER: Final = -1.0
 
 _PLAN = struct.Struct("<II")
 _INDEX = struct.Struct("<dddddBB")

@@ -1,5 +1,7 @@
 """One equity event: (state, event) → (state, outputs). Pure: no clock, no I/O; the stages stand in their order."""
 
+from typing import Final
+
 from fleawatch.core.alerts import Cause
 from fleawatch.core.bars import DAY_SECS, NOTHING
 from fleawatch.core.day_rules import check_day, check_high, check_outflow, new_day
@@ -15,10 +17,10 @@ from fleawatch.core.window import DRIFT, ODD
 from fleawatch_schemas.reasons import Reason, Rejected
 from fleawatch_schemas.wire import Equity
 
-_UP, _DOWN = 1.05, 1 / 1.05
-_LONG = (
-    GAP_INTERVALS * _UP * _UP
-)  # the estimate swings a step around the median: Friday to Monday is three days, no gap
+_UP: Final = 1.05
+_DOWN: Final = 1 / 1.05
+# The estimate swings a step around the median: Friday to Monday is three days, no gap.
+_LONG: Final = GAP_INTERVALS * 1.05 * 1.05
 
 
 def first(st: EquityState, ev: Equity, record: Record, partition: int, out: list[Output]) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar, Self
 
-from fleawatch.core.alerts import OCCURRED, RESOLVED, Firing, watching
+from fleawatch.core.agent_state import AgentState
+from fleawatch.core.alerts import OCCURRED, RESOLVED, watching
 from fleawatch.core.bars import PLAN, BarPlan, Bars
 from fleawatch.core.day import LAYOUT as DAY_LAYOUT
 from fleawatch.core.day import Day
@@ -16,7 +17,6 @@ from fleawatch.core.detectors.suite import Suite
 from fleawatch.core.packing import Reader, pack_alerts, pack_sequence, pack_text, read_alerts, read_sequence
 from fleawatch.core.return_blocks import BLOCK, all_blocks, begun, put_back_block, take_blocks, window_of
 from fleawatch.core.rules import DEFAULTS, Rules
-from fleawatch.core.sequence import Strikes
 from fleawatch.core.window import ReturnWindow
 from fleawatch_schemas.wire import Equity
 
@@ -32,30 +32,23 @@ _NO_PARTS: Mapping[bytes, bytes] = MappingProxyType({})
 
 
 CLOSES = 16
-"""Ended seconds of an agent that are kept for the fleet. They are taken over once a second: more come only where history is read."""
+"""Ended seconds of an agent that are kept for the fleet, which takes them once a second: more come only with a history."""
 
 
-class EquityState:
+class EquityState(AgentState):
     """Mutable in place. Not stored: `least_drawdown`, `floor` and `next_high`, which follow from the rest, and `rules`, `home`,
     `closes`, `second_end` and `received`, which come from the worker.
     """
 
     __slots__ = (
-        "agent_id", "alerts", "bars", "calibrated", "closes", "day", "deposits", "drawdown", "epoch", "floor", "home",
-        "interval", "last", "late", "least_drawdown", "lost", "max_drawdown", "missing", "missing_at", "next_high", "offset",
-        "peak", "received", "returns", "rules", "second_end", "seq", "strikes", "suite", "watch",
+        "bars", "calibrated", "closes", "day", "deposits", "drawdown", "floor", "interval", "last", "late",
+        "least_drawdown", "max_drawdown", "next_high", "peak", "received", "returns", "second_end", "suite",
     )  # fmt: skip
 
     in_parts: ClassVar[bool] = True
 
     def __init__(self, ev: Equity, plan: BarPlan = PLAN) -> None:
-        self.agent_id = ev.agent_id
-        self.home = -1  # the partition of its key, once that was checked
-        self.offset = -1
-        self.epoch = self.seq = self.missing_at = -1
-        self.missing = 0
-        self.lost = 0
-        self.strikes: Strikes | None = None
+        super().__init__(ev.agent_id)
         self.received = 0  # append time of `last`, ms; 0: not since this worker has the partition
         self.late = 0  # events that came when their bars were gone
         self.last = ev  # the newest event by event time
@@ -71,8 +64,6 @@ class EquityState:
         self.returns = ReturnWindow()
         self.suite = Suite()
         self.calibrated = False  # whether it, rather than the z-score, alerts
-        self.alerts: dict[str, Firing] = {}
-        self.watch = False
         self.closes: list[Equity] | None = (
             None  # last events of ended seconds, since somebody who asked has read them
         )
@@ -81,7 +72,7 @@ class EquityState:
 
     def use(self, rules: Rules) -> None:
         """Apply `rules` from the next event on."""
-        self.rules = rules
+        super().use(rules)
         self.least_drawdown = rules.least_drawdown
         self.calibrated = rules.profile == "calibrated"
         self.suite.use(rules.false_alarms_per_fleet_day / rules.fleet_agents)

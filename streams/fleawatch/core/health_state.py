@@ -3,13 +3,12 @@
 import struct
 from typing import Self
 
-from fleawatch.core.alerts import Firing, watching
+from fleawatch.core.agent_state import AgentState
+from fleawatch.core.alerts import watching
 from fleawatch.core.clock_skew import ClockSkew
 from fleawatch.core.error_counts import ErrorCounts
 from fleawatch.core.latency import Endpoint, pack_endpoints, read_endpoints
 from fleawatch.core.packing import Reader, pack_alerts, pack_sequence, pack_text, read_alerts, read_sequence
-from fleawatch.core.rules import DEFAULTS, Rules
-from fleawatch.core.sequence import Strikes
 from fleawatch_schemas.wire import Health
 
 VERSION = 2
@@ -23,28 +22,19 @@ CHECKS = 16
 LONGEST_CHECK = 64
 
 
-class HealthState:
+class HealthState(AgentState):
     """Mutable in place; `home` and `rules` come from the worker and are not stored.
 
     Times are event times, but for `received` and `judged_since`: the broker's append times. In seconds.
     """
 
     __slots__ = (
-        "agent_id", "alerts", "checks", "endpoints", "epoch", "equity_interval", "errors", "home", "interval",
-        "judged_since", "last_action", "lost", "missing", "missing_at", "named", "offset", "received", "rules", "seq", "skew",
-        "status", "strikes", "ts", "unreachable", "uptime", "watch",
+        "checks", "endpoints", "equity_interval", "errors", "interval", "judged_since", "last_action", "named",
+        "received", "skew", "status", "ts", "unreachable", "uptime",
     )  # fmt: skip
 
     def __init__(self, ev: Health) -> None:
-        self.agent_id: str = ev.agent_id
-        self.home: int = -1
-        self.offset: int = -1
-        self.epoch: int = -1
-        self.seq: int = -1
-        self.missing_at: int = -1
-        self.missing: int = 0
-        self.lost: int = 0
-        self.strikes: Strikes | None = None
+        super().__init__(ev.agent_id)
         self.received: float = 0.0
         self.judged_since: float = (
             0.0  # from here on equity is due: it started, came back or changed its interval
@@ -64,13 +54,6 @@ class HealthState:
         self.errors: ErrorCounts = ErrorCounts()
         self.endpoints: dict[str, Endpoint] = {}
         self.skew: ClockSkew = ClockSkew()
-        self.alerts: dict[str, Firing] = {}
-        self.watch: bool = False
-        self.rules: Rules = DEFAULTS
-
-    def use(self, rules: Rules) -> None:
-        """Apply `rules` from the next event or tick on."""
-        self.rules = rules
 
     def pack(self) -> bytes:
         return b"".join((

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from math import dist, fsum, sqrt
+from typing import Final
 
-NO_VARIANCE = 1e-12
+NO_VARIANCE: Final = 1e-12
 """A deviation below this share of the mean is rounding: the values are all equal."""
 
 

@@ -39,6 +39,9 @@ def calmar_bound(growth: float, deviation: float, max_drawdown: float, n: int, p
 def check_performance(st: EquityState, equity: float, cause: Cause, out: list[Output]) -> None:
     """sharpe_low and calmar_low over the last 30 days, `equity` being the last close."""
     rules, bars = st.rules, st.bars
+    kept = (bars.coarse.open - bars.coarse.oldest) * bars.plan.coarse
+    if kept < 86_400 * min(rules.min_days, 29.0):
+        return  # far from enough: the figures need not be made
     now = figures(bars, "30d", equity, st.max_drawdown)
     days = now.n * bars.plan.coarse / 86_400
     enough = days >= min(rules.min_days, 30.0)

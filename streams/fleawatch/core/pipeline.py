@@ -12,14 +12,15 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from fleawatch.core import duplicates, equity, health, trades
-from fleawatch.core.alerts import Alerting, Cause, lost_events
+from fleawatch.core.agent_state import AgentState
+from fleawatch.core.alerts import Cause, lost_events
 from fleawatch.core.bars import PLAN, BarPlan
 from fleawatch.core.equity_state import EquityState, EquityStates
 from fleawatch.core.health_state import HealthState
 from fleawatch.core.outputs import Output, dead_letter
 from fleawatch.core.record import Record
 from fleawatch.core.rules import DEFAULTS, FUTURE_SECS, Rules
-from fleawatch.core.sequence import Order, Sequenced, accept, note_rejected, order_of
+from fleawatch.core.sequence import Order, accept, note_rejected, order_of
 from fleawatch.core.trades import TradesState
 from fleawatch_schemas.bounds import END_OF_TIME
 from fleawatch_schemas.codec import decode_equity, decode_health, decode_trade
@@ -41,18 +42,8 @@ class Event(Protocol):
     def ts(self) -> float: ...
 
 
-class State(Sequenced, Alerting, Protocol):
-    """What all states have."""
-
-    home: int
-    offset: int
-
-    def pack(self) -> bytes: ...
-    def use(self, rules: Rules) -> None: ...
-
-
 E = TypeVar("E", bound=Event)
-S = TypeVar("S", bound=State)
+S = TypeVar("S", bound=AgentState)
 
 
 class _Identity(msgspec.Struct, gc=False):

@@ -14,7 +14,7 @@ more) stays in `max_drawdown`. A withdrawal of everything (E < 1e-12 ≤ E − F
 0, and the next positive equity begins a new index.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fleawatch.core.bars import NOTHING
 from fleawatch_schemas.wire import Equity
@@ -22,7 +22,7 @@ from fleawatch_schemas.wire import Equity
 if TYPE_CHECKING:
     from fleawatch.core.equity_state import EquityState
 
-_MOST = 1e300
+_MOST: Final = 1e300
 """No peak is kept above it: after many crashes by 27 orders of magnitude with deposits between, it would overflow."""
 
 

@@ -6,7 +6,7 @@ low (`below`), it is the figure's negative.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from fleawatch_schemas.wire import Severity
 
@@ -131,9 +131,9 @@ class Rules:
 
 DEFAULTS = Rules()
 
-GAP_INTERVALS = 3.0
+GAP_INTERVALS: Final = 3.0
 """A return across more than so many median intervals says little about the strategy: published, but no alert."""
-REPUBLISH_SECS = 300.0
+REPUBLISH_SECS: Final = 300.0
 """Open alerts are published again this often: receivers treat a longer silence as `no_data`."""
-FUTURE_SECS = 600.0
+FUTURE_SECS: Final = 600.0
 """How far an event may be ahead of the broker's clock."""

@@ -6,10 +6,10 @@ an agent's first event may: what lies below is unknown, so it counts as no gap, 
 """
 
 from enum import IntEnum
-from typing import Protocol
+from typing import Final, Protocol
 
-WIDTH = 1024
-_MASK = (1 << WIDTH) - 1
+WIDTH: Final = 1024
+_MASK: Final = (1 << WIDTH) - 1
 
 
 class Strikes:

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar, Self
 
-from fleawatch.core.alerts import Firing, watching
+from fleawatch.core.agent_state import AgentState
+from fleawatch.core.alerts import watching
 from fleawatch.core.closed_trades import DAYS, HOURS, Closed
 from fleawatch.core.ledger import OTHER, Ledger, Total
 from fleawatch.core.ledger_bytes import Tally, add_short, pack_full, read_full
 from fleawatch.core.outputs import Output
 from fleawatch.core.packing import Reader, pack_alerts, pack_sequence, pack_text, read_alerts, read_sequence
 from fleawatch.core.record import Record
-from fleawatch.core.rules import DEFAULTS, FUTURE_SECS, Rules
-from fleawatch.core.sequence import Strikes
+from fleawatch.core.rules import FUTURE_SECS
 from fleawatch.core.trade_rules import check_count, check_trades
 from fleawatch_schemas.reasons import Reason, Rejected
 from fleawatch_schemas.wire import Trade
@@ -40,36 +40,20 @@ class TradeFigures:
     losses: float
 
 
-class TradesState:
+class TradesState(AgentState):
     """Mutable in place; `home` and `rules` are not stored. All sums are in the account's currency."""
 
     in_parts: ClassVar[bool] = True
     __slots__ = (
-        "agent_id", "alerts", "closed", "epoch", "home", "hour", "late", "lost", "missing", "missing_at", "offset",
-        "open", "rules", "seq", "strikes", "watch",
+        "closed", "hour", "late", "open",
     )  # fmt: skip
 
     def __init__(self, agent_id: str) -> None:
-        self.agent_id: str = agent_id
-        self.home: int = -1
-        self.offset: int = -1
-        self.epoch: int = -1
-        self.seq: int = -1
-        self.missing_at: int = -1
-        self.missing: int = 0
-        self.lost: int = 0
-        self.strikes: Strikes | None = None
+        super().__init__(agent_id)
         self.hour: int = -1  # the open one, since 1970, UTC
         self.open: Ledger = Ledger()
         self.closed: Closed = Closed()
         self.late: int = 0  # trades of an hour that was closed before
-        self.alerts: dict[str, Firing] = {}
-        self.watch: bool = False
-        self.rules: Rules = DEFAULTS
-
-    def use(self, rules: Rules) -> None:
-        """Apply `rules` from the next trade on."""
-        self.rules = rules
 
     def pack(self) -> bytes:
         """The head: without the parts."""

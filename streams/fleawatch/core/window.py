@@ -20,35 +20,35 @@ on. Each step errs by less than 3·2⁻⁵³ of the largest sum: after 25 steps 
 
 from array import array
 from math import hypot, inf
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-SIZE = 100
-RECENT = 20
-MIN_SAMPLES = 20
-Z_LIMIT = 3.0
-SCORE_LIMIT = 1.0
+SIZE: Final = 100
+RECENT: Final = 20
+MIN_SAMPLES: Final = 20
+Z_LIMIT: Final = 3.0
+SCORE_LIMIT: Final = 1.0
 
-STD_FLOOR = 1e-10
+STD_FLOOR: Final = 1e-10
 """Below it the returns are constant but for rounding: a z-score or a ratio of deviations would be noise."""
-GUARD = 1e-6
-SLACK = 1 + 1e-3
-ODD = 1
+GUARD: Final = 1e-6
+SLACK: Final = 1 + 1e-3
+ODD: Final = 1
 """The new return may be more than three deviations from the others."""
-DRIFT = 2
+DRIFT: Final = 2
 """The regime change score may be above its limit."""
 
-_BASE = SIZE - 1
-_REST = SIZE - RECENT
-_FIRST = MIN_SAMPLES - 1
-_DRIFT_FROM = MIN_SAMPLES + RECENT
+_BASE: Final = SIZE - 1
+_REST: Final = SIZE - RECENT
+_FIRST: Final = MIN_SAMPLES - 1
+_DRIFT_FROM: Final = MIN_SAMPLES + RECENT
 # k by the size of the baseline; 0 where it is too small to judge
-_K = [0.0 if n < _FIRST else SLACK * (n - 1) / (Z_LIMIT**2 * n) for n in range(SIZE)]
-_STOPS = [next(stop for stop in (_FIRST, 25, 50, 75, SIZE) if stop > pos) for pos in range(SIZE)]
-_SPREAD = (1 + SCORE_LIMIT) ** 2 * (RECENT - 1) / SLACK
-_LEAST_BUDGET = _SPREAD * STD_FLOOR**2
+_K: Final = [0.0 if n < _FIRST else SLACK * (n - 1) / (Z_LIMIT**2 * n) for n in range(SIZE)]
+_STOPS: Final = [next(stop for stop in (_FIRST, 25, 50, 75, SIZE) if stop > pos) for pos in range(SIZE)]
+_SPREAD: Final = (1 + SCORE_LIMIT) ** 2 * (RECENT - 1) / SLACK
+_LEAST_BUDGET: Final = _SPREAD * STD_FLOOR**2
 
 
 class _Plan(NamedTuple):
@@ -73,8 +73,8 @@ def _plan(pos: int, *, full: bool) -> _Plan:
     return _Plan(weights, len(core), _REST if full else stop - RECENT)
 
 
-_FULL = [_plan(pos, full=True) for pos in range(SIZE)]
-_FILLING = [_plan(pos, full=False) for pos in range(SIZE)]
+_FULL: Final = [_plan(pos, full=True) for pos in range(SIZE)]
+_FILLING: Final = [_plan(pos, full=False) for pos in range(SIZE)]
 
 
 class ReturnWindow:

@@ -16,14 +16,14 @@ the store; its number and `born` tell. `filled`, in the state's head, tells when
 import struct
 from array import array
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleawatch.core.moments import RunningMoments
 
-TICKS = 254.0
+TICKS: Final = 254.0
 _HEAD = struct.Struct("<qqdH")
 _CHUNK = struct.Struct("<qH")
 _PAST = struct.Struct("<Qddd")

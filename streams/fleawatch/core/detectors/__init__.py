@@ -9,5 +9,7 @@ not hide the next. The hot path is `Suite.push`: about thirty additions and mult
 are for peaks, and for `learn`.
 """
 
-SLOT = 16
+from typing import Final
+
+SLOT: Final = 16
 """Returns between two steps of learning."""

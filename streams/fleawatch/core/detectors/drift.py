@@ -5,15 +5,16 @@ the tails have no say.
 """
 
 from math import sqrt
+from typing import Final
 
 from fleawatch.core.detectors import SLOT
 
-NUMBERS = 6
+NUMBERS: Final = 6
 
-_PRIOR = 200 / SLOT
-_SLOW = SLOT / 1000
-_ALLOWANCE = 0.12
-_LEAST = 1e-3  # of the variance
+_PRIOR: Final = 200 / SLOT
+_SLOW: Final = SLOT / 1000
+_ALLOWANCE: Final = 0.12
+_LEAST: Final = 1e-3  # of the variance
 
 
 class Drift:

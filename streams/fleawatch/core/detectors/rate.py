@@ -1,10 +1,11 @@
 """From the false-alarm rate that a person sets to the thresholds of the checks."""
 
 from math import log
+from typing import Final
 
 from fleawatch.core.detectors.thresholds import RATES, SHARES, TABLE
 
-DAY_SECS = 86400.0
+DAY_SECS: Final = 86400.0
 MOST, LEAST = 4e-3, 1e-7
 """Per return. Of an agent that reports once an hour or a day, alarms every few returns would tell nothing; one that reports
 many times a second would have to be all but blind.

@@ -8,24 +8,25 @@ are then shared more evenly between agents, and buy more sight. The statistic is
 """
 
 from math import log, sqrt
+from typing import Final
 
 from fleawatch.core.detectors import SLOT
 from fleawatch.core.window import STD_FLOOR
 
-NUMBERS = 8
+NUMBERS: Final = 8
 
-_EXCEED = 0.02
-_BASE = 3.912023005428146  # −ln 0.02
-_SHAPE = 0.25
-_LEAST = STD_FLOOR * STD_FLOOR
-_FAST = 0.08  # a return's weight in the fast variance
-_MIX = 0.85  # the fast variance's in the mixture
-_SLOW = SLOT / 400
-_PLACE = SLOT / 256
-_CLIP = 3.5
-_STEP = 0.02  # by which the level moves for a peak
-_GAIN = 0.005  # of the mean excess
-_WIDEST = 5.0
+_EXCEED: Final = 0.02
+_BASE: Final = 3.912023005428146  # −ln 0.02
+_SHAPE: Final = 0.25
+_LEAST: Final = STD_FLOOR * STD_FLOOR
+_FAST: Final = 0.08  # a return's weight in the fast variance
+_MIX: Final = 0.85  # the fast variance's in the mixture
+_SLOW: Final = SLOT / 400
+_PLACE: Final = SLOT / 256
+_CLIP: Final = 3.5
+_STEP: Final = 0.02  # by which the level moves for a peak
+_GAIN: Final = 0.005  # of the mean excess
+_WIDEST: Final = 5.0
 
 
 class Shock:

@@ -1,7 +1,7 @@
 """All checks of one agent's returns behind one setting: false alarms per day."""
 
 import struct
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from fleawatch.core.detectors import SLOT
 from fleawatch.core.detectors import drift as drifts
@@ -17,16 +17,16 @@ from fleawatch.core.detectors.win_rate import WinRate
 SHOCK, UP, DOWN, WIN_RATE, DRIFT = 1, 2, 4, 8, 16
 """The checks' bits in what `push` returns."""
 
-MERGE = 30.0
+MERGE: Final = 30.0
 """An alarm within so many returns of the same check's last one belongs to its episode (a shock is always told)."""
 MOST, LEAST = 1e6, 1e-15
 """Returns beyond are cut. Smaller ones are the rounding of a ratio, and zero: an idle agent's say nothing."""
 
 _SHOCK_FROM, _VOLATILITY_FROM, _ALL_FROM = 2, 3, 4  # slots
-_RETUNE = 1.3
+_RETUNE: Final = 1.3
 """How far the usual interval may wander before the thresholds are set anew."""
-_NEVER = -1e9
-_OWN = 7
+_NEVER: Final = -1e9
+_OWN: Final = 7
 _LAYOUT = struct.Struct(
     f"<{_OWN + shocks.NUMBERS + volatilities.NUMBERS + win_rates.NUMBERS + drifts.NUMBERS}d"
 )

@@ -7,25 +7,26 @@ quickly, so that a regime alarms when it comes and when it goes.
 """
 
 from math import cos, exp, log, pi, sin, sqrt
+from typing import Final
 
 from fleawatch.core.detectors import SLOT
 
-NUMBERS = 10
+NUMBERS: Final = 10
 
 _UP, _DOWN = 0.15, 0.4
 """Allowances: the score may be so far off at no cost, for volatility's own clusters, which rise faster than they fall."""
-_SLOPE = 0.5  # of the mean score for a small error of ln s
-_MEAN = SLOT / 800
-_DAILY = SLOT / 900  # at one return a minute; less in proportion to a shorter interval
-_DAILY_FROM = 8.0  # slots
-_LONGEST = 600.0
+_SLOPE: Final = 0.5  # of the mean score for a small error of ln s
+_MEAN: Final = SLOT / 800
+_DAILY: Final = SLOT / 900  # at one return a minute; less in proportion to a shorter interval
+_DAILY_FROM: Final = 8.0  # slots
+_LONGEST: Final = 600.0
 """Seconds between returns above which a day has too few of them for a pattern."""
-_WIDEST = 1.5
+_WIDEST: Final = 1.5
 _LOWEST, _HIGHEST = -40.0, 16.0
 """Of ln s: returns are between 1e-15 and 1e6; a constant one would lower it for ever."""
-_AGAIN = 4.0
+_AGAIN: Final = 4.0
 """After an alarm the mean is as quick as after so many slots."""
-_TO_MEDIAN = -0.4  # from the logarithm of a deviation to the level at which the score is 0 on average
+_TO_MEDIAN: Final = -0.4  # from the logarithm of a deviation to the level at which the score is 0 on average
 
 
 class Volatility:

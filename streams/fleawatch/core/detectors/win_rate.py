@@ -1,15 +1,16 @@
 """Fewer returns are gains than used to be: a one-sided CUSUM (Page 1954) on (win rate − gain) / deviation."""
 
 from math import sqrt
+from typing import Final
 
 from fleawatch.core.detectors import SLOT
 
-NUMBERS = 4
+NUMBERS: Final = 4
 
-_PRIOR = 200 / SLOT  # slots, half of whose returns were gains
-_SLOW = SLOT / 2000
-_ALLOWANCE = 0.06
-_LEAST = 0.01  # of the variance
+_PRIOR: Final = 200 / SLOT  # slots, half of whose returns were gains
+_SLOW: Final = SLOT / 2000
+_ALLOWANCE: Final = 0.06
+_LEAST: Final = 0.01  # of the variance
 
 
 class WinRate:
