@@ -42,6 +42,18 @@ class Fleet:
         self.workers[index].wait()
         self.workers[index] = self._start(index)
 
+    def restart(self, index: int, seconds: float = 30.0) -> int:
+        """SIGTERM, and start anew when it has left; its exit code. SIGKILL if it does not leave in time."""
+        worker = self.workers[index]
+        worker.send_signal(signal.SIGTERM)
+        try:
+            code = worker.wait(seconds)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            code = worker.wait()
+        self.workers[index] = self._start(index)
+        return code
+
     def kill_at_random(self, times: int, rng: random.Random, pause: Callable[[], float]) -> None:
         for _ in range(times):
             time.sleep(pause())
