@@ -4,6 +4,7 @@ import doctest
 import json
 import re
 import unicodedata
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -62,6 +63,8 @@ def test_eighty_columns() -> None:
     lines = drawn(sample(), View())
     assert len(lines) == 24
     assert plain(lines[:8]) == SNAPSHOT
+    page = Path(__file__).parents[3] / "docs" / "top.md"
+    assert SNAPSHOT in page.read_text(encoding="utf-8")
     assert all(cells("".join(span.text for span in line)) <= 80 for line in lines)
     for line in lines:
         assert cells(re.sub(r"\x1b\[[0-9;]*m", "", ansi(line, 80, colour=True))) <= 80
