@@ -85,6 +85,6 @@ def test_the_parts_of_pnl_add_up(trades: list[tuple[bool, float, float, float, f
     assert sum(groups.values()) == pytest.approx(net.sum(), rel=1e-9, abs=1e-9 * float(np.abs(net).sum()))
     rate, factor = performance_trades.win_rate(net), performance_trades.profit_factor(net)
     assert math.isnan(rate) == (not trades)
-    assert math.isnan(factor) == (not (net < 0).any())
+    assert math.isnan(factor) or (net < 0).any()
     assert math.isnan(factor) or factor >= 0
-    assert math.isnan(performance_trades.fee_drag_pct(costs, gross)) == (not gross.any())
+    assert math.isnan(performance_trades.fee_drag_pct(costs, gross)) or gross.any()

@@ -6,6 +6,7 @@ factor of 0 where ours is undefined; it knows no slippage: its prices are the fi
 """
 
 from collections.abc import Sequence
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,15 +39,18 @@ def win_rate(net: Floats) -> float:
 
 
 def profit_factor(net: Floats) -> float:
-    """Σ net gains / |Σ net losses|, a ratio. Undefined without a losing trade; 0 when all lost."""
-    losses = -net[net < 0].sum()
-    return float(net[net > 0].sum() / losses) if losses > 0 else UNDEFINED
+    """Σ net gains / |Σ net losses|, a ratio. Undefined without a losing trade, or beyond the range of floats; 0 when all lost."""
+    return _ratio(float(net[net > 0].sum()), float(-net[net < 0].sum()))
 
 
 def fee_drag_pct(fees: Floats, gross: Floats) -> float:
     """Σ fees / Σ |gross| · 100: how much of what the trades moved went to fees. Undefined when they moved nothing."""
-    moved = np.abs(gross).sum()
-    return float(fees.sum() / moved * 100) if moved > 0 else UNDEFINED
+    return _ratio(100 * float(fees.sum()), float(np.abs(gross).sum()))
+
+
+def _ratio(part: float, whole: float) -> float:
+    ratio = part / whole if whole > 0 else UNDEFINED
+    return ratio if isfinite(ratio) else UNDEFINED
 
 
 def sums_by(labels: Sequence[str], values: Floats) -> dict[str, float]:
