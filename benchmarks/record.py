@@ -1,4 +1,4 @@
-"""Where results are kept: one JSON file a recording, and the latest table in docs/performance.md."""
+"""Where results are kept: one JSON file a recording, and the latest table in a page of docs/."""
 
 import json
 import time
@@ -11,22 +11,24 @@ HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "performance.md"
 
 
-def record(name: str, settings: dict[str, Any], runs: list[dict[str, Any]], table: str) -> None:
-    """Write `results/<date>-<name>.json`, and put `table` between the page's markers of that name."""
+def record(
+    name: str, settings: dict[str, Any], runs: list[dict[str, Any]], table: str, *, page: Path = PAGE
+) -> None:
+    """Write `results/<date>-<name>.json`, and put `table` between the `page`'s markers of that name."""
     stamp = time.strftime("%Y-%m-%dT%H%M", time.gmtime())
     file = HERE / "results" / f"{stamp}-{name}.json"
     machine = describe()
     content = {"benchmark": name, "recorded": stamp, "machine": machine, "settings": settings, "runs": runs}
     file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-    text = PAGE.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     head, _, rest = text.partition(begin)
     _, found, tail = rest.partition(end)
     if not found:
-        raise ValueError(f"{PAGE} has no markers for {name}")
+        raise ValueError(f"{page} has no markers for {name}")
     speed = sorted(run["orjson_parse_us"] for run in runs)
     told = f"Recorded {stamp} UTC: {machine['cores']} cores ({machine['cpu']}), {machine['memory']}, {machine['system']}, "
     told += f"Python {machine['python']}, core {machine['core']}; "
     told += f"orjson parsed one event in {speed[0]:.2f}–{speed[-1]:.2f} µs meanwhile; "
     told += f"[every run](../benchmarks/results/{file.name})."
-    PAGE.write_text(f"{head}{begin}{table}\n\n{told}\n{end}{tail}", encoding="utf-8")
+    page.write_text(f"{head}{begin}{table}\n\n{told}\n{end}{tail}", encoding="utf-8")

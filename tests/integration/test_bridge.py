@@ -120,7 +120,7 @@ async def test_polled_agents_are_monitored_and_who_is_unreachable_is_an_alert(
             degraded = {one["agent_id"] for one in told if one["rule"] == "health_degraded"}
             assert degraded == {"degraded", "status_500", "garbage", "huge", "redirect"}
     assert TOKEN not in log
-    assert "GET /metrics: status 500" in log
+    assert "metrics page: status 500" in log
     equity = [decode_equity(raw) for raw in await values(topics, "equity")]
     health = [decode_health(raw) for raw in await values(topics, "health")]
     assert {one.agent_id for one in equity} == {"json", "token", "prometheus", "degraded", "hanging"}

@@ -6,7 +6,6 @@ from typing import Final
 
 from fleawatch.bridge.fetch import Client
 from fleawatch.bridge.poll import Poll, poll
-from fleawatch.bridge.rounds import told
 from fleawatch.bridge.target import Target
 from fleawatch.operator.tables import show
 
@@ -37,7 +36,7 @@ def _row(target: Target, result: Poll) -> dict[str, object]:
         "reached": result.reached,
         "ms": round(max(result.ms.values()), 1) if result.ms else None,
         "health": health.status if health else None,
-        "trouble": told(result),
+        "trouble": result.trouble,
     }
     if figures is not None:
         row |= {

@@ -12,6 +12,8 @@ from fleawatch.bridge.series import Unreadable
 from fleawatch.bridge.target import Target
 
 ReadT = TypeVar("ReadT")
+METRICS, HEALTH = "metrics", "health"
+"""The pages, by what they are for: a path may hold what is nobody's business."""
 
 
 class Poll(NamedTuple):
@@ -28,6 +30,11 @@ class Poll(NamedTuple):
     def useful(self) -> bool:
         return self.figures is not None or self.health is not None
 
+    @property
+    def trouble(self) -> str:
+        """In words, without address or token; empty if all is well."""
+        return "; ".join(f"{page} page: {why}" for page, why in self.faults.items())
+
 
 async def poll(client: Client, target: Target) -> Poll:
     """Ask. Never raises for what the agent does."""
@@ -35,25 +42,28 @@ async def poll(client: Client, target: Target) -> Poll:
     ms: dict[str, float] = {}
     answered: list[bool] = []
 
-    async def page(path: str | None, read: Callable[[Page], ReadT]) -> ReadT | None:
+    async def page(name: str, path: str | None, read: Callable[[Page], ReadT]) -> ReadT | None:
         if path is None:
             return None
         try:
             got = await client.get(target.api_base + path, target.bearer, target.timeout_secs)
             answered.append(True)
-            ms[path] = round(got.ms, 3)
+            ms[name] = round(got.ms, 3)
             return read(got)
         except Unanswered as exc:
-            faults[path] = str(exc)
+            faults[name] = str(exc)
         except Unusable as exc:
             answered.append(True)
-            faults[path] = str(exc)
+            faults[name] = str(exc)
         except Unreadable as exc:
-            faults[path] = str(exc)
+            faults[name] = str(exc)
+        except Exception as exc:  # noqa: BLE001 - whatever a page does to a parser, it must not end the polls of all others
+            faults[name] = f"not readable: {type(exc).__name__}"
         return None
 
     figures, health = await asyncio.gather(
-        page(target.metrics_path, lambda got: _figures(got, target)), page(target.health_path, said)
+        page(METRICS, target.metrics_path, lambda got: _figures(got, target)),
+        page(HEALTH, target.health_path, said),
     )
     return Poll(time.time(), bool(answered), figures, health, faults, ms)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from fleawatch.bridge.fetch import Client
-from fleawatch.bridge.poll import Poll, poll
+from fleawatch.bridge.poll import poll
 from fleawatch.bridge.target import Target
 from fleawatch.bridge.voice import Voice
 from fleawatch_schemas.reasons import Rejected
@@ -64,7 +64,7 @@ class Rounds:
                 self.failed += 1
                 failures += 1
                 if failures == 1:
-                    log.warning("%s: %s", target.agent_id, told(result))
+                    log.warning("%s: %s", target.agent_id, result.trouble)
             wait = pause(target.interval_secs, failures)
             due = max(due + wait, loop.time())
             start = due + random.uniform(0, JITTER * wait)  # noqa: S311 - no secret
@@ -79,7 +79,7 @@ class Rounds:
 
 def room_for(targets: Sequence[Target]) -> int:
     """How many polls may be under way: half as many again as there are when every agent hangs."""
-    hanging = sum(target.timeout_secs / target.interval_secs for target in targets)
+    hanging = sum(min(target.timeout_secs / target.interval_secs, 1.0) for target in targets)
     return max(LEAST_ROOM, math.ceil(1.5 * hanging))
 
 
@@ -87,7 +87,3 @@ def pause(interval_secs: float, failures: int) -> float:
     """Between the starts of two polls, after so many failures in a row."""
     longest = max(interval_secs, LONGEST_WAIT_SECS)
     return min(interval_secs * 2.0 ** min(max(failures - PATIENT_POLLS, 0), 16), longest)
-
-
-def told(result: Poll) -> str:
-    return "; ".join(f"GET {path}: {why}" for path, why in result.faults.items())

@@ -2,15 +2,12 @@
 
 import time
 
-from fleawatch.bridge.poll import Poll
+from fleawatch.bridge.poll import HEALTH, METRICS, Poll
 from fleawatch.bridge.target import Target
 from fleawatch.core.health_rules import REACHABLE
 from fleawatch.kit.redact import redact
 from fleawatch_schemas.codec import decode_equity, decode_health
 from fleawatch_schemas.wire import Check, Equity, Health, encode
-
-METRICS, HEALTH = "metrics_page", "health_page"
-"""Checks that say whether the agent's pages can be read, where it was reached."""
 
 
 class Voice:
@@ -63,13 +60,12 @@ class Voice:
         target, said = self.target, poll.health
         checks = dict(said.checks) if said is not None else {}
         if poll.reached:
-            for name, path in ((METRICS, target.metrics_path), (HEALTH, target.health_path)):
+            for page, path in ((METRICS, target.metrics_path), (HEALTH, target.health_path)):
                 if path is not None:
-                    checks[name] = path not in poll.faults
+                    checks[f"{page}_page"] = page not in poll.faults
         checks[REACHABLE] = poll.reached
         well = not poll.faults and (said is None or said.status == "ok")
         stopping = said is not None and said.status == "stopping"
-        fault = "; ".join(f"GET {path}: {why}" for path, why in poll.faults.items())
         return Health(
             1,
             target.agent_id,
@@ -81,7 +77,7 @@ class Voice:
             due_secs,
             {name: Check(ok) for name, ok in checks.items()},
             said.errors_1h if said is not None else None,
-            redact(fault) if fault else said.last_error if said is not None else None,
+            redact(poll.trouble) if poll.faults else said.last_error if said is not None else None,
             poll.ms or None,
             said.last_action_ts if said is not None else None,
             target.interval_secs if target.metrics_path is not None else None,

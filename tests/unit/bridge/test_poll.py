@@ -61,7 +61,7 @@ async def test_json_with_nothing_mapped_is_cash(server: Server) -> None:
         name: Check(ok=True) for name in ("exchange", "db", "metrics_page", "health_page", "reachable")
     }
     assert health.api_latency_ms is not None
-    assert set(health.api_latency_ms) == {"/metrics", "/health"}
+    assert set(health.api_latency_ms) == {"metrics", "health"}
     assert all(0 < ms < 500 for ms in health.api_latency_ms.values())
     assert (health.interval_secs, health.equity_interval_secs) == (33.0, 30.0)
 
@@ -69,7 +69,7 @@ async def test_json_with_nothing_mapped_is_cash(server: Server) -> None:
 async def test_a_field_mapped_to_equity_makes_it_marked(server: Server) -> None:
     fields = Fields(equity="open_positions.1.worth", balance="balance")
     missing = await ask(server, "json", fields)
-    assert missing.faults == {"/metrics": "no equity: nothing at open_positions.1.worth"}
+    assert missing.faults == {"metrics": "no equity: nothing at open_positions.1.worth"}
     assert missing.figures is None
     result = await ask(server, "json", Fields(equity="balance"))
     equity, _ = events(make(server, "json"), result)
@@ -86,13 +86,13 @@ async def test_prometheus_text_gives_the_agents_own_series(server: Server) -> No
     assert chosen.figures is not None
     assert chosen.figures.balance == 99.5
     several = await ask(server, "prometheus", Fields(balance="wallet"))
-    assert several.faults == {"/metrics": "2 series fit wallet: name one by its labels"}
+    assert several.faults == {"metrics": "2 series fit wallet: name one by its labels"}
 
 
 async def test_the_token_is_sent(server: Server) -> None:
     assert not (await ask(server, "token", token=TOKEN)).faults
     refused = await ask(server, "token", token="wrong-one")
-    assert refused.faults == {"/metrics": "status 401", "/health": "status 401"}
+    assert refused.faults == {"metrics": "status 401", "health": "status 401"}
 
 
 async def test_an_agent_that_says_degraded_is_reached_and_read(server: Server) -> None:
@@ -119,7 +119,7 @@ async def test_an_answer_without_use_is_no_equity_and_a_failed_check(
     server: Server, kind: str, fault: str
 ) -> None:
     result = await ask(server, kind)
-    assert result.faults == {"/metrics": fault, "/health": fault}
+    assert result.faults == {"metrics": fault, "health": fault}
     equity, health = events(make(server, kind), result)
     assert equity is None
     assert health.status == "degraded"
@@ -127,7 +127,7 @@ async def test_an_answer_without_use_is_no_equity_and_a_failed_check(
     assert {name: one.ok for name, one in health.checks.items()} == {
         "metrics_page": False, "health_page": False, "reachable": True,
     }  # fmt: skip
-    assert health.last_error == f"GET /metrics: {fault}; GET /health: {fault}"
+    assert health.last_error == f"metrics page: {fault}; health page: {fault}"
 
 
 async def test_garbage_is_no_figure(server: Server) -> None:
