@@ -49,7 +49,9 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
 def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own settings must not change a test, and his tokens must not reach one."""
     for name in os.environ:
-        if name.startswith(("FLEAWATCH_", "TELEGRAM_", "SLACK_", "TWILIO_")):
+        if name.startswith(
+            ("FLEAWATCH_", "TELEGRAM_", "SLACK_", "TWILIO_", "PURPLEFLEA_", "AGENT_ID", "API_BASE")
+        ):
             monkeypatch.delenv(name)
 
 

@@ -154,6 +154,19 @@ async def test_a_second_bridge_of_the_same_file_is_refused(topics: Settings, tmp
             assert first.stop() == [0]
 
 
+async def test_it_ends_in_time_when_kafka_was_never_there(tmp_path: Path) -> None:
+    settings = Settings(bootstrap_servers="127.0.0.1:1", topic_prefix="t.", partitions=2)
+    async with serving() as server:
+        with bridge(settings, tmp_path / "bridge", server, ["json", "hanging"]) as polling:
+            async with asyncio.timeout(30):
+                while len(server.asked.get("json", [])) < 3:  # noqa: ASYNC110 - the server sets no event
+                    await asyncio.sleep(0.2)
+            asked = time.monotonic()
+            assert await asyncio.to_thread(polling.stop) == [0], polling.logs()
+            assert time.monotonic() - asked < 10
+            assert "events are lost: Kafka did not take them in time" in polling.logs()
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
     """Our own, to be stopped."""

@@ -1,7 +1,6 @@
 """`fleawatch bridge [FILE]`: agents → rounds and producer, and a clean end on SIGTERM."""
 
 import asyncio
-import contextlib
 import logging
 import signal
 from collections.abc import Sequence
@@ -25,7 +24,8 @@ from fleawatch.settings import Settings
 
 log = logging.getLogger(__name__)
 
-FINISH_SECS = 5.0
+FINISH_SECS = 4.0  # for what was read; with the others within the 10 s that supervisors wait
+LEAVE_SECS = 2.0
 TELL_SECS = 60.0
 
 
@@ -99,8 +99,7 @@ async def serve(targets: Sequence[Target], settings: Settings, servers: str, epo
         finally:
             for task in tasks:
                 task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await shipping
+            await asyncio.wait({shipping}, timeout=LEAVE_SECS)
             await shipper.close()
 
 

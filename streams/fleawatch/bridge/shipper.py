@@ -109,6 +109,9 @@ class Shipper:
             except Exception as exc:  # noqa: BLE001 - whatever a client library raises, the events must not be lost by it
                 results = [exc] * len(self._flight)
             failure = self._settle(results)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():  # the client library swallows it in some places
+                raise asyncio.CancelledError
             if failure is None:
                 if self._connected is not True:
                     log.info("events reach Kafka")
