@@ -119,7 +119,7 @@ class Exposition:
 
     def _own_metrics(self, slices: "Slices") -> str:
         telemetry = self._telemetry
-        telemetry.ready.set(0 if self._app.not_ready() else 1)
+        telemetry.ready.set(0 if self._app.not_ready() or self._app.watchdog.reason else 1)
         telemetry.lag.clear()  # a partition that moved away has no lag here
         for tp, lag in self._app.lags().items():
             telemetry.lag.labels(tp.topic, tp.partition).set(lag)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -42,6 +43,7 @@ class App:
 
     def __init__(self) -> None:
         self.partitions = [0]
+        self.watchdog = SimpleNamespace(reason="")
 
     def owned(self, topic: str) -> list[TP]:
         return [TP(topic, partition) for partition in self.partitions]
