@@ -49,6 +49,9 @@ class Server:
                 return web.Response(status=int(kind[-3:]), text="<html>no</html>")
             case "hanging":
                 await asyncio.sleep(3600)
+            case "slow_health":
+                if page == "health":
+                    await asyncio.sleep(3600)
             case "garbage":
                 return web.Response(body=b"\x00\xff{]" * 100)
             case "half_json":

@@ -17,9 +17,14 @@ METRICS, HEALTH = "metrics", "health"
 
 
 class Poll(NamedTuple):
-    """What an agent answered. `faults`: page → what was wrong with it; `ms`: page → how long a whole answer took."""
+    """What an agent answered.
+
+    `ts`: when it was over; `read_ts`: when the metrics were there, which may be sooner. `faults`: page → what was wrong with
+    it; `ms`: page → how long a whole answer took.
+    """
 
     ts: float
+    read_ts: float
     reached: bool
     figures: Figures | None
     health: Said | None
@@ -40,20 +45,20 @@ async def poll(client: Client, target: Target) -> Poll:
     """Ask. Never raises for what the agent does."""
     faults: dict[str, str] = {}
     ms: dict[str, float] = {}
-    answered: list[bool] = []
+    answered: dict[str, float] = {}
 
     async def page(name: str, path: str | None, read: Callable[[Page], ReadT]) -> ReadT | None:
         if path is None:
             return None
         try:
             got = await client.get(target.api_base + path, target.bearer, target.timeout_secs)
-            answered.append(True)
+            answered[name] = time.time()
             ms[name] = round(got.ms, 3)
             return read(got)
         except Unanswered as exc:
             faults[name] = str(exc)
         except Unusable as exc:
-            answered.append(True)
+            answered[name] = time.time()
             faults[name] = str(exc)
         except Unreadable as exc:
             faults[name] = str(exc)
@@ -65,7 +70,8 @@ async def poll(client: Client, target: Target) -> Poll:
         page(METRICS, target.metrics_path, lambda got: _figures(got, target)),
         page(HEALTH, target.health_path, said),
     )
-    return Poll(time.time(), bool(answered), figures, health, faults, ms)
+    now = time.time()
+    return Poll(now, answered.get(METRICS, now), bool(answered), figures, health, faults, ms)
 
 
 def _figures(page: Page, target: Target) -> Figures:

@@ -46,7 +46,7 @@ class Voice:
             self.target.agent_id,
             self._epoch,
             self._equity_seq,
-            poll.ts,
+            poll.read_ts,
             figures.equity,
             figures.balance,
             figures.open_positions,

@@ -149,6 +149,19 @@ async def test_who_gives_no_whole_answer_is_not_reached(server: Server, kind: st
     assert health.last_error
 
 
+async def test_a_page_that_hangs_costs_the_other_nothing(server: Server) -> None:
+    began = time.time()
+    equity, health = events(make(server, "slow_health"), await ask(server, "slow_health"))
+    assert equity is not None
+    assert equity.ts < began + 0.4
+    assert health.ts >= began + 0.5
+    assert health.checks == {
+        "metrics_page": Check(ok=True), "health_page": Check(ok=False), "reachable": Check(ok=True),
+    }  # fmt: skip
+    assert health.api_latency_ms is not None
+    assert set(health.api_latency_ms) == {"metrics"}
+
+
 async def test_nobody_there(server: Server) -> None:
     target = Target(agent_id="gone", api_base="http://127.0.0.1:1")
     async with Client() as client:
