@@ -2,7 +2,7 @@
 
 from math import isfinite
 
-from fleawatch.core.anomaly import regime_change_score
+from fleawatch.core.anomaly import regime_change_score, volatility
 from fleawatch.core.bars import PLAN, YEAR_SECS
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.ratios import figures as equity_figures
@@ -17,16 +17,14 @@ _FIGURES = (
     "regime_change_score",
 )  # fmt: skip
 _OF_EQUITY = frozenset(_FIGURES) - {"win_rate_pct", "profit_factor", "total_trades", "total_pnl"}
-_NAMES = {
-    "sharpe": "sharpe_ratio", "sortino": "sortino_ratio", "calmar": "calmar_ratio", "volatility": "volatility",
-}  # fmt: skip
+_NAMES = {"sharpe": "sharpe_ratio", "sortino": "sortino_ratio", "calmar": "calmar_ratio"}
 _Figures = dict[str, float | None]
 
 
 def metrics_of(
     agent_id: str, equity: EquityState | None, trades: TradesState | None, window: Window, ts: float
 ) -> Metrics:
-    """The figures of `window` at `ts`. `n` counts the bar returns behind ratios and volatility.
+    """The figures of `window` at `ts`. `n` counts the bar returns behind the ratios.
 
     The windows of equity end with the agent's newest event, those of trades at `ts`.
     """
@@ -74,6 +72,9 @@ def _of_equity(st: EquityState, window: Window, figures: _Figures, why: dict[str
         for name in ("balance_usd", "pnl_24h_usd"):
             figures[name] = None
             why[name] = "not_in_usd"
+    figures["volatility"] = volatility(st.returns)
+    if figures["volatility"] is None:
+        why["volatility"] = "too_few"
     figures["regime_change_score"] = regime_change_score(st.returns)
     if figures["regime_change_score"] is None:
         why["regime_change_score"] = "too_few" if st.returns.count < 40 else "no_variance"
@@ -83,8 +84,7 @@ def _of_equity(st: EquityState, window: Window, figures: _Figures, why: dict[str
     figures["sharpe_ratio"] = found.sharpe
     figures["sortino_ratio"] = found.sortino
     figures["calmar_ratio"] = found.calmar
-    figures["volatility"] = found.volatility
-    why |= {_NAMES[name]: reason for name, reason in found.why.items()}
+    why |= {_NAMES[name]: reason for name, reason in found.why.items() if name in _NAMES}
     return found.n, found.periods
 
 
