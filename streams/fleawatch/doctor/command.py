@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 
 import click
 
@@ -28,7 +29,8 @@ def doctor(ctx: click.Context, *, as_document: bool) -> None:
         findings = [Finding("problem", "broker", str(exc), exc.hint)]
     else:
         findings = asyncio.run(_all(servers, settings))
-    click.echo(as_json(findings) if as_document else as_text(findings), nl=False)
+    colour = False if os.environ.get("NO_COLOR") else None
+    click.echo(as_json(findings) if as_document else as_text(findings), nl=False, color=colour)
     ctx.exit(exit_code(findings))
 
 

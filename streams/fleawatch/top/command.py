@@ -9,6 +9,7 @@ import time
 import click
 
 from fleawatch.core.registry import Registry, base_rules
+from fleawatch.errors import BrokerUnavailable
 from fleawatch.local.servers import find_servers
 from fleawatch.settings import Settings
 from fleawatch.top.feed import Feed
@@ -57,6 +58,10 @@ async def _look(servers: str, settings: Settings, fleet: Fleet) -> None:
         while not feed.complete:
             await feed.poll()
             now = time.monotonic()
+            if now - begun > LOOK_SECS and not feed.ready:
+                raise BrokerUnavailable(
+                    f"Kafka at {servers} stopped answering ({feed.progress})", hint="is the broker running?"
+                )
             if now - begun > LOOK_SECS:
                 click.echo(f"not all was read in {LOOK_SECS:.0f} s ({feed.progress})", err=True)
                 return
