@@ -3,48 +3,32 @@
 from collections.abc import Iterator, Mapping
 
 from fleawatch.doctor.findings import Finding
+from fleawatch.errors import ConfigError
 from fleawatch.notifiers.channel import TIERS
 from fleawatch.settings import Settings
 
 AREA = "channels"
 ENOUGH = 2
-
-
-def configured(settings: Settings) -> dict[str, str]:
-    """By channel what is missing; empty: nothing."""
-    telegram = [
-        name
-        for name, value in (
-            ("FLEAWATCH_TELEGRAM_TOKEN", settings.telegram_token),
-            ("FLEAWATCH_TELEGRAM_CHAT_ID", settings.telegram_chat_id),
-        )
-        if not value
-    ]
-    return {
-        "telegram": " and ".join(telegram),
-        "slack": "" if settings.slack_webhook else "FLEAWATCH_SLACK_WEBHOOK",
-    }
+TO_PEOPLE = ("telegram", "slack")
+"""Those that carry CRITICAL alerts away from the machine."""
 
 
 def channels(settings: Settings, running: Mapping[str, int]) -> Iterator[Finding]:
     """`running`: how many notifiers each channel has. Their settings may be elsewhere than ours."""
     reached = []
-    for name, missing in configured(settings).items():
+    for name in TO_PEOPLE:
         count = running.get(name, 0)
         if count:
             reached.append(name)
             yield Finding("ok", AREA, f"{name}: {count} notifier(s) deliver {_told(name)}")
-        elif not missing:
+        elif not _begun(settings, name):
+            yield Finding("note", AREA, f"{name} is not configured here, and no notifier runs")
+        elif mistake := _mistake(settings, name):
+            yield Finding("warning", AREA, f"{name} cannot start: {mistake}", mistake.hint)
+        else:
             yield Finding(
                 "warning", AREA, f"{name} is configured, but no notifier runs", f"`fleawatch notify {name}`"
             )
-        elif (
-            len(missing) < len("FLEAWATCH_TELEGRAM_TOKEN and FLEAWATCH_TELEGRAM_CHAT_ID")
-            and name == "telegram"
-        ):
-            yield Finding("warning", AREA, f"telegram lacks {missing}", "set it where the notifier runs")
-        else:
-            yield Finding("note", AREA, f"{name} is not configured here, and no notifier runs")
     if len(reached) < ENOUGH:
         said = f"only {reached[0]}" if reached else "no channel"
         yield Finding(
@@ -57,3 +41,23 @@ def channels(settings: Settings, running: Mapping[str, int]) -> Iterator[Finding
 
 def _told(name: str) -> str:
     return " and ".join(one for one in ("WARN", "CRITICAL") if one in TIERS[name])
+
+
+def _begun(settings: Settings, name: str) -> bool:
+    return bool(
+        settings.slack_webhook if name == "slack" else settings.telegram_token or settings.telegram_chat_id
+    )
+
+
+def _mistake(settings: Settings, name: str) -> ConfigError | None:
+    """What a notifier would refuse to start with; where none is installed, nobody knows."""
+    try:
+        from fleawatch.notifiers.command import CHANNELS
+        from fleawatch.notifiers.post import Http
+    except ModuleNotFoundError:
+        return None
+    try:
+        CHANNELS[name](settings, Http(allow_private=settings.allow_private_receivers))
+    except ConfigError as exc:
+        return exc
+    return None

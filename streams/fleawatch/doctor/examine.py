@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 
 from fleawatch import __version__
 from fleawatch.core.registry import Registry, base_rules
-from fleawatch.doctor.channels import channels, configured
+from fleawatch.doctor.channels import TO_PEOPLE, channels
 from fleawatch.doctor.cluster import LAG_SECS, Cluster, Group, clock_difference, newest_equity
 from fleawatch.doctor.findings import Finding
 from fleawatch.doctor.protection import protection
@@ -50,13 +50,13 @@ async def examine(servers: str, settings: Settings) -> AsyncIterator[Finding]:
                 return
             yield _clock(await clock_difference(servers, settings))
             groups = await cluster.groups([
-                settings.app_id, *(f"{settings.app_id}-notify-{name}" for name in configured(settings))
+                settings.app_id, *(f"{settings.app_id}-notify-{name}" for name in TO_PEOPLE)
             ])  # fmt: skip
             async for one in _workers(cluster, groups.get(settings.app_id)):
                 yield one
             running = {
                 name: groups[group].members
-                for name in configured(settings)
+                for name in TO_PEOPLE
                 if (group := f"{settings.app_id}-notify-{name}") in groups
             }
             for one in channels(settings, running):

@@ -94,7 +94,7 @@ def test_agents_with_the_same_trouble_share_a_line_and_cannot_steer_the_terminal
     assert as_text([]) == "all is well\n"
 
 
-TOKEN, WEBHOOK = "123:very-secret", "https://hooks.example/very-secret"
+TOKEN, WEBHOOK = "123456:very-secret_0123456789abcdefghijklm", "https://hooks.example/very-secret"
 
 
 @pytest.mark.parametrize(
@@ -111,4 +111,22 @@ def test_channels(settings: dict[str, str], running: dict[str, int], levels: lis
     found = list(channels(Settings.load(**settings), running))
     assert [one.level for one in found] == levels
     assert found[-1].text.startswith(last)
+    assert "very-secret" not in as_text(found) + as_json(found)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            {"telegram_token": "very-secret"},
+            "telegram cannot start: FLEAWATCH_TELEGRAM_TOKEN is not a bot token",
+        ),
+        ({"telegram_token": TOKEN}, "telegram cannot start: FLEAWATCH_TELEGRAM_CHAT_ID is not set to a chat"),
+        ({"telegram_chat_id": "7"}, "telegram cannot start: FLEAWATCH_TELEGRAM_TOKEN is not set"),
+        ({"slack_webhook": "ftp://very-secret"}, "slack cannot start: FLEAWATCH_SLACK_WEBHOOK"),
+    ],
+)
+def test_a_channel_that_cannot_start(settings: dict[str, str], said: str) -> None:
+    found = list(channels(Settings.load(**settings), {}))
+    assert [one.level for one in found if one.text.startswith(said)] == ["warning"]
     assert "very-secret" not in as_text(found) + as_json(found)
