@@ -1,31 +1,22 @@
 """Writes states as the present release packs them, for later releases to read; once per version.
 
-    python tests/data/make_states.py
+    PYTHONPATH=tests python tests/data/make_states.py
 
-A file holds the head, the parts by suffix and the figures that were published of it. One that exists is never written
-again: it is what that release left in its users' changelogs.
+A file holds the head and the parts by suffix. One that exists is never written again: it is what that release left in its
+users' changelogs.
 """
 
 import json
 import random
-import sys
 from pathlib import Path
 from typing import Any
 
-import msgspec
+from core_records import EPOCH, START, Run, equity_event
+from fleawatch.core.pipeline import equity_pipeline, trades_pipeline
+from fleawatch.engine.parts import split_key
 
 DATA = Path(__file__).resolve().parent
-sys.path.insert(0, str(DATA.parent))
-
-from core_records import EPOCH, START, Run, equity_event  # noqa: E402 -- found by the line above
-from fleawatch.core.metrics import metrics_of  # noqa: E402
-from fleawatch.core.pipeline import equity_pipeline, trades_pipeline  # noqa: E402
-from fleawatch.engine.parts import split_key  # noqa: E402
-from fleawatch_schemas.wire import Window  # noqa: E402
-
 HOURS = 60
-END = START + HOURS * 3600
-WINDOWS: tuple[Window, ...] = ("24h", "7d", "30d", "all")
 
 
 def equity_run() -> Run:
@@ -73,16 +64,7 @@ def trades_run() -> Run:
 def golden(run: Run) -> dict[str, Any]:
     """JSON of a run's only state."""
     stored = {split_key(key)[1].hex(): value.hex() for key, value in run.packed().items()}
-    state = run.state
-    equity, trades = (state, None) if run.pipeline.topic == "equity" else (None, state)
-    return {
-        "head": stored.pop(""),
-        "parts": stored,
-        "figures": {
-            window: msgspec.to_builtins(metrics_of("momentum-1", equity, trades, window, END))
-            for window in WINDOWS
-        },
-    }
+    return {"head": stored.pop(""), "parts": stored}
 
 
 def main() -> None:
