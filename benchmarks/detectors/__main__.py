@@ -1,6 +1,6 @@
 """All detectors at one false alarm per agent and day, on streams that none was calibrated on.
 
-    python -m benchmarks.detectors [--save] [--quick] [--nab PATH]
+    python -m benchmarks.detectors [--save] [--quick] [--seed N] [--nab PATH]
 
 Prints a table; `--save` records it in `benchmarks/results/` and `docs/detectors.md`, with plots. Ten minutes.
 """
@@ -91,11 +91,11 @@ def oracle(test: Streams, base: Streams, faulty: dict[str, Floats]) -> Row:
     return found
 
 
-def measure(agents: int, days: int, faulty_agents: int) -> list[Row]:
+def measure(agents: int, days: int, faulty_agents: int, seed: int) -> list[Row]:
     """The suite on all streams; the others, which only have to be told apart, on a third of them."""
-    test = clean(302, agents, days * DAY)
-    base = clean(303, faulty_agents, AT + 260)
-    faulty = {fault.name: inject(base, fault, np.full(faulty_agents, AT), 304) for fault in FAULTS}
+    test = clean(seed, agents, days * DAY)
+    base = clean(seed + 1, faulty_agents, AT + 260)
+    faulty = {fault.name: inject(base, fault, np.full(faulty_agents, AT), seed + 2) for fault in FAULTS}
     limits = (suite_thresholds(agents), suite_thresholds(faulty_agents))
     suite = row("**suite**", alarms(test.returns, limits[0]) > 0, _alarmed(faulty, limits[1]), test.nu)
     print(told(suite), flush=True)
@@ -108,7 +108,7 @@ def measure(agents: int, days: int, faulty_agents: int) -> list[Row]:
         quiet = alarms(test.returns, alone_thresholds(checks, agents // 3)) > 0
         rows.append(row(name, quiet, _alarmed(faulty, few), test.nu))
         print(told(rows[-1]), flush=True)
-    calibration = clean(301, agents // 5, days * DAY).returns
+    calibration = clean(seed - 1, agents // 5, days * DAY).returns
     for name, detector in RIVALS.items():
         wall = calibrated(detector(calibration))
         hits = {fault: (detector(returns[AT - _LEAD :]) > wall)[_LEAD:] for fault, returns in faulty.items()}
@@ -205,17 +205,23 @@ def main() -> None:
     )
     parser.add_argument("--save", action="store_true")
     parser.add_argument("--quick", action="store_true", help="small streams: a look, not a measurement")
+    parser.add_argument("--seed", type=int, default=302, help="of the streams: others than the recorded ones")
     parser.add_argument("--nab", type=Path, help="a checkout of the Numenta Anomaly Benchmark")
     args = parser.parse_args()
     agents, days, faulty_agents = (40, 3, 80) if args.quick else (300, 8, 1000)
-    rows = measure(agents, days, faulty_agents)
+    rows = measure(agents, days, faulty_agents, args.seed)
     text, real = real_table(1.0)
     speed = nanoseconds()
     print(table(rows), text, f"{speed['python_ns']:.0f} ns a return", sep="\n\n")
     if args.nab:
         print(nab.report(args.nab))
     if args.save:
-        save({"agents": agents, "days": days, "faulty_agents": faulty_agents}, rows, real, speed)
+        save(
+            {"agents": agents, "days": days, "faulty_agents": faulty_agents, "seed": args.seed},
+            rows,
+            real,
+            speed,
+        )
 
 
 if __name__ == "__main__":
