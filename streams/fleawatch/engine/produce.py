@@ -1,5 +1,6 @@
 """Handing records to aiokafka's producer: one future for a batch that we fill, where its own way makes one per record."""
 
+import time
 from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -52,37 +53,37 @@ def batches(producer: AIOKafkaProducer, groups: Iterable[Sequence[Row]]) -> Iter
 
     A group is in one batch, unless it is larger than one: Kafka takes a batch as a whole, or not at all.
     """
+    # One time for all: a batch that is filled again, without a part of a group, must not come out larger than the first time.
+    now = int(time.time() * 1000)
     batch = producer.create_batch()
-    rows: list[Row] = []
+    rows: list[Row] = []  # what is in `batch`
     for group in groups:
-        done = _append(batch, group)
+        done = _append(batch, group, now)
         if done < len(group) and rows:
-            yield batch if done == 0 else _batch_of(producer, rows)
+            if done:
+                batch = producer.create_batch()
+                _append(batch, rows, now)
+            yield batch
             batch, rows = producer.create_batch(), []
-            done = _append(batch, group)
+            done = _append(batch, group, now)
+        start = 0  # from here on the group is in `batch`
         while done < len(group):
             yield batch
-            batch = producer.create_batch()
-            done += _append(batch, group[done:])
-        rows += group
+            batch, start = producer.create_batch(), done
+            done += _append(batch, group[done:], now)
+        rows += group[start:]
     if rows:
         yield batch
 
 
-def _append(batch: BatchBuilder, rows: Iterable[Row]) -> int:
+def _append(batch: BatchBuilder, rows: Iterable[Row], timestamp: int) -> int:
     """How many there was room for; the first one always is taken by an empty batch."""
     done = 0
     for key, value, headers in rows:
-        if batch.append(key=key, value=value, headers=list(headers), timestamp=None) is None:
+        if batch.append(key=key, value=value, headers=list(headers), timestamp=timestamp) is None:
             break
         done += 1
     return done
-
-
-def _batch_of(producer: AIOKafkaProducer, rows: Iterable[Row]) -> BatchBuilder:
-    batch: BatchBuilder = producer.create_batch()
-    _append(batch, rows)
-    return batch
 
 
 def _place(output: Outgoing) -> tuple[str, int]:

@@ -35,7 +35,7 @@ def filled(groups: Sequence[Sequence[tuple[bytes, bytes]]]) -> list[list[tuple[b
     ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 90), min_size=1, max_size=4), max_size=30))
 def test_a_group_is_in_one_batch_and_the_order_stays(sizes: list[list[int]]) -> None:
     """Breaks when a group of which the batch had room for a part is torn."""
@@ -49,6 +49,16 @@ def test_a_group_is_in_one_batch_and_the_order_stays(sizes: list[list[int]]) -> 
             assert sum(group[0] in batch for batch in made) == 1
             assert all(group[0] not in batch or set(group) <= set(batch) for batch in made)
     assert all(made)
+
+
+def test_what_follows_a_group_that_was_torn_loses_nothing() -> None:
+    """Breaks when the batch that holds the rest of a torn group is taken to hold all of it, and is filled anew from that."""
+    sizes = [[23, 90, 90, 90], [64, 64], [0, 0, 0, 45]]
+    groups = [
+        [(b"%d|%d" % (at, i), bytes(size)) for i, size in enumerate(group)] for at, group in enumerate(sizes)
+    ]
+    made = [record for batch in filled(groups) for record in batch]
+    assert made == [record for group in groups for record in group]
 
 
 def test_a_group_that_is_larger_than_a_batch_is_written_all_the_same() -> None:
