@@ -66,7 +66,7 @@ async def test_closed_hours_survive_kills(topics: Settings, tmp_path: Path) -> N
         assert packed(found) == packed(expected)
         agents += len(expected)
         for state in expected.values():
-            assert len(state.closed.hours) >= 23
+            assert len(state.closed.hours) > 12  # an hour without a trade is left out
             crowded += "other" in state.closed.strategies
     assert agents == AGENTS
     assert crowded > AGENTS / 2  # who drew few names of its own has room for all
