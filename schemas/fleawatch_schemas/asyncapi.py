@@ -12,7 +12,7 @@ _SCHEMA_FORMAT = "application/schema+json;version=draft-07"
 _KEYS = {
     "metrics": "`agent_id|window`",
     "attribution": "`agent_id|window`",
-    "notifications": "`delivery|channel|alert_id|status`, `ack|alert_id` or `silence|id`",
+    "notifications": "`delivery|channel|alert_id|status`, `ack|alert_id`, `silence|id`, `audit|id` or `bot|telegram|bot id`",
     "rules": "`fleet`, `group|name` or `agent|id`",
     "dead-letter": "the original key",
     "fleet-partials": "the partition of `equity` that it is about",

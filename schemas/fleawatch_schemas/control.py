@@ -18,8 +18,15 @@ class ControlState(Contract):
     version: Count
     reason: str
     ts: Time
-    key_id: Name
-    signature: Signature
+    by: Name | None = None
+    """The person who wants it so; absent: the monitor does."""
+    command_id: Name | None = None
+    """Of the command that says the same, so that an agent that missed it can confirm it."""
+    released: Count | None = None
+    """The version of the last resume by a person, kept by every later record: kills up to it are over."""
+    key_id: Name | None = None
+    """Absent like the signature where the fleet has no keys; an agent that has some refuses it then."""
+    signature: Signature | None = None
     """Over the canonical JSON of all other fields."""
 
 
@@ -33,11 +40,18 @@ class Command(Contract):
     reason: str
     alert_id: AlertId | None = None
     """Absent when a person issued it."""
+    version: Count | None = None
+    """Of the control state that it leads to. A flatten leads to none."""
+    by: Name | None = None
+    """The person who issued it."""
     issued_ts: Time
     expires_ts: Time
+    """At most 30 s later."""
     nonce: Name
-    key_id: Name
-    signature: Signature
+    """New each time that it is sent."""
+    key_id: Name | None = None
+    """Absent like the signature where the fleet has no keys; an agent that has some refuses it then."""
+    signature: Signature | None = None
     """Over the canonical JSON of all other fields."""
 
 
