@@ -10,6 +10,7 @@ COPY requirements/image.lock requirements/build.lock requirements/
 COPY deploy/build-image.sh deploy/
 RUN deploy/build-image.sh dependencies "$PREFIX"
 COPY pyproject.toml hatch_build.py README.md LICENSE ./
+COPY docs/runbooks docs/runbooks
 COPY schemas schemas
 COPY streams streams
 RUN deploy/build-image.sh project "$PREFIX"

@@ -63,6 +63,12 @@ COMMANDS = {  # name → (module, attribute, extra that brings what it needs, on
         "worker",
         "What fires when: check a file, apply it, show what holds.",
     ),
+    "runbook": (
+        "fleawatch.runbooks.command",
+        "runbook",
+        "worker",
+        "What to do about an alert.",
+    ),
     "top": (
         "fleawatch.top.command",
         "top",

@@ -22,6 +22,8 @@ PREFIX = "FLEAWATCH_"
 
 _RATE = r"[A-Za-z0-9]{1,16}=\d{1,9}(\.\d{1,9})?"
 _RATES = rf"^({_RATE}(,{_RATE})*)?$"
+_USER = r"\d{1,16}=(operator|viewer)"
+_USERS = rf"^({_USER}(,{_USER})*)?$"
 
 
 def _alias(name: str, *others: str) -> AliasChoices:
@@ -78,6 +80,11 @@ class Settings(BaseSettings):
     fx_rates: Annotated[str, Field(pattern=_RATES)] = ""
     """what one unit of a currency is in USD, for the fleet's sums: `EUR=1.08,BTC=60000`; agents in others are left out of them"""
 
+    control_key: SecretStr | None = None
+    """the private key that the monitor and operators sign commands with; none: commands are unsigned"""
+    control_trusted: str = ""
+    """for agents: the public keys whose commands are obeyed, separated by commas; none: any command is"""
+
     telegram_token: SecretStr | None = Field(
         None, validation_alias=_alias("telegram_token", "TELEGRAM_TOKEN")
     )
@@ -90,6 +97,12 @@ class Settings(BaseSettings):
     """the incoming webhook's address, which is a secret"""
     allow_private_receivers: bool = False
     """let notifiers call addresses in private and link-local networks"""
+    telegram_users: Annotated[str, Field(pattern=_USERS)] = ""
+    """who may use `fleawatch bot`, by Telegram's numbers: `12345=operator,67890=viewer`; a viewer reads, an operator acts"""
+    runbooks_dir: Path | None = None
+    """a folder of your own runbooks, `NAME.md`, in place of the shipped ones"""
+    runbook_url: Annotated[str, Field(pattern=r"^(https?://[^\s\"'<>]{1,500})?$")] = ""
+    """what messages link to instead: a base, or an address with `{name}` in it"""
 
     bridge_agent_id: str = Field("", validation_alias=_alias("bridge_agent_id", "AGENT_ID"))
     """the agent that `fleawatch bridge` polls where it is given no file"""
@@ -105,6 +118,12 @@ class Settings(BaseSettings):
         """`fx_rates` by currency; a dollar is a dollar."""
         pairs = (pair.split("=") for pair in self.fx_rates.split(",") if pair)
         return {currency: float(rate) for currency, rate in pairs} | {"USD": 1.0}
+
+    @property
+    def bot_users(self) -> dict[int, Literal["operator", "viewer"]]:
+        """`telegram_users` by number."""
+        pairs = (pair.split("=") for pair in self.telegram_users.split(",") if pair)
+        return {int(user): "operator" if role == "operator" else "viewer" for user, role in pairs}
 
     def topic(self, name: str) -> str:
         """The topic's name on the broker: prefix and short name."""
@@ -122,7 +141,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
-        for name in ("telegram_token", "slack_webhook", "bridge_api_key"):
+        for name in ("control_key", "telegram_token", "slack_webhook", "bridge_api_key"):
             path = os.environ.get(f"{PREFIX}{name.upper()}_FILE")
             if path and not values.get(name):
                 try:
