@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from engine_app.log import read_all
-from fake_channels import FakeSlack, FakeTelegram
 from fleawatch import AsyncEmitter
 from fleawatch.settings import Settings
 from running import notifier, workers
+from stand_ins.slack import FakeSlack
+from stand_ins.telegram import FakeTelegram
 
 
 async def latest_metrics(settings: Settings, key: bytes) -> dict[str, Any]:

@@ -18,8 +18,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from conftest import Kafka
-from fake_channels import FakeSlack, FakeTelegram, Reply, answer, hang, reset, telegram_error
 from fleawatch_schemas.wire import Alert, Severity, encode
+from stand_ins.server import Reply, answer, hang, reset
+from stand_ins.slack import FakeSlack
+from stand_ins.telegram import FakeTelegram, telegram_error
 
 pytestmark = pytest.mark.broker
 

@@ -7,20 +7,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from fake_channels import (
-    FakeSlack,
-    FakeTelegram,
-    Reply,
-    answer,
-    flood,
-    reset,
-    telegram_error,
-    trickle,
-)
 from fleawatch.notifiers.post import Http
 from fleawatch.notifiers.retry import Attempt, Outcome, Part
 from fleawatch.notifiers.slack import Slack
 from fleawatch.notifiers.telegram import Telegram
+from stand_ins.server import Reply, answer, flood, reset, trickle
+from stand_ins.slack import FakeSlack
+from stand_ins.telegram import FakeTelegram, telegram_error
 
 PART = Part("<b>rich</b> &amp; so on", "rich & so on")
 
@@ -59,13 +52,13 @@ def slack(http: Http, slack_server: FakeSlack) -> Slack:
 
 
 async def test_telegram_delivers(telegram: Telegram, telegram_server: FakeTelegram) -> None:
-    assert await telegram.send(PART, plain=False) == Attempt(Outcome.DELIVERED)
+    assert await telegram.send(PART, None, plain=False) == Attempt(Outcome.DELIVERED)
     (call,) = telegram_server.delivered
     assert (call.text, call.payload["parse_mode"]) == (PART.rich, "HTML")
 
 
 async def test_telegram_plain_text_has_no_markup(telegram: Telegram, telegram_server: FakeTelegram) -> None:
-    await telegram.send(PART, plain=True)
+    await telegram.send(PART, None, plain=True)
     (call,) = telegram_server.delivered
     assert call.text == PART.plain
     assert "parse_mode" not in call.payload
@@ -73,8 +66,8 @@ async def test_telegram_plain_text_has_no_markup(telegram: Telegram, telegram_se
 
 async def test_telegram_says_when_its_own_limit_is_hit(telegram: Telegram) -> None:
     # The server's limit, not a scripted answer: two messages within a second.
-    await telegram.send(PART, plain=False)
-    attempt = await telegram.send(PART, plain=False)
+    await telegram.send(PART, None, plain=False)
+    attempt = await telegram.send(PART, None, plain=False)
     assert (attempt.outcome, attempt.wait) == (Outcome.RETRY_AFTER, 1.0)
 
 
@@ -110,7 +103,7 @@ async def test_what_a_telegram_answer_means(
 ) -> None:
     telegram_server.script.append(reply)
     began = time.monotonic()
-    attempt = await telegram.send(PART, plain=False)
+    attempt = await telegram.send(PART, None, plain=False)
     assert attempt.outcome is outcome
     assert time.monotonic() - began < 1.5  # the deadline holds for an answer that never ends
     assert (
@@ -141,7 +134,7 @@ async def test_telegram_says_how_long_to_wait(
 ) -> None:
     body = {"ok": False, "error_code": 429, "description": "Too Many Requests", "parameters": parameters}
     telegram_server.script.append(answer(429, body, {"Retry-After": header} if header else None))
-    attempt = await telegram.send(PART, plain=False)
+    attempt = await telegram.send(PART, None, plain=False)
     assert (attempt.outcome, attempt.wait) == (Outcome.RETRY_AFTER, wait)
 
 
@@ -150,8 +143,8 @@ async def test_a_migrated_chat_is_followed_and_kept(
 ) -> None:
     telegram_server.chat_id = "-100777"
     telegram_server.script.append(telegram_error(400, "group chat was upgraded", migrate_to_chat_id=-100777))
-    assert (await telegram.send(PART, plain=False)).outcome is Outcome.MIGRATED
-    assert (await telegram.send(PART, plain=False)).outcome is Outcome.DELIVERED
+    assert (await telegram.send(PART, None, plain=False)).outcome is Outcome.MIGRATED
+    assert (await telegram.send(PART, None, plain=False)).outcome is Outcome.DELIVERED
 
 
 @pytest.mark.parametrize("new", [True, "../../x", "a b", None, 1.5, []])
@@ -159,12 +152,12 @@ async def test_a_chat_id_that_is_none_is_not_taken_over(
     telegram: Telegram, telegram_server: FakeTelegram, new: object
 ) -> None:
     telegram_server.script.append(telegram_error(400, "upgraded", migrate_to_chat_id=new))
-    assert (await telegram.send(PART, plain=False)).outcome is Outcome.REFUSED
-    assert (await telegram.send(PART, plain=False)).outcome is Outcome.DELIVERED
+    assert (await telegram.send(PART, None, plain=False)).outcome is Outcome.REFUSED
+    assert (await telegram.send(PART, None, plain=False)).outcome is Outcome.DELIVERED
 
 
 async def test_slack_delivers_text_without_markup(slack: Slack, slack_server: FakeSlack) -> None:
-    assert await slack.send(Part("a &lt;!channel&gt;", "a <!channel>"), plain=False) == Attempt(
+    assert await slack.send(Part("a &lt;!channel&gt;", "a <!channel>"), None, plain=False) == Attempt(
         Outcome.DELIVERED
     )
     (call,) = slack_server.delivered
@@ -199,7 +192,7 @@ async def test_what_a_slack_answer_means(
     slack: Slack, slack_server: FakeSlack, reply: Reply, outcome: Outcome, wait: float
 ) -> None:
     slack_server.script.append(reply)
-    attempt = await slack.send(PART, plain=False)
+    attempt = await slack.send(PART, None, plain=False)
     assert (attempt.outcome, attempt.wait) == (outcome, wait)
     assert len(slack_server.calls) == 1
     assert slack_server.secret not in attempt.detail
@@ -210,7 +203,7 @@ async def test_a_receiver_that_is_away_is_tried_again(http: Http) -> None:
     async with gone:
         url = gone.url
     channel = Telegram(http, api_base=url, token=gone.token, chat_id="1")
-    attempt = await channel.send(PART, plain=False)
+    attempt = await channel.send(PART, None, plain=False)
     assert attempt == Attempt(Outcome.RETRY, "ClientConnectorError")
 
 
@@ -234,8 +227,8 @@ async def test_no_secret_in_what_is_told_or_logged(
     slack_echoes = [answer(403, f"no hook /services/T000/B000/{secret}"), answer(500, secret), reset()]
     telegram_server.script.extend(echoes)
     slack_server.script.extend(slack_echoes)
-    told = [str(await telegram.send(PART, plain=False)) for _ in echoes]
-    told += [str(await slack.send(PART, plain=False)) for _ in slack_echoes]
+    told = [str(await telegram.send(PART, None, plain=False)) for _ in echoes]
+    told += [str(await slack.send(PART, None, plain=False)) for _ in slack_echoes]
     await asyncio.sleep(0)
     heard = "\n".join([*told, caplog.text])
     assert "[secret]" in heard  # the echo was there to be redacted

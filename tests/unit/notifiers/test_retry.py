@@ -23,7 +23,7 @@ class Stage:
     calls: list[tuple[float, bool]] = field(default_factory=list)
     failures: list[Attempt] = field(default_factory=list)
 
-    async def send(self, part: Part, plain: bool) -> Attempt:
+    async def send(self, part: Part, ref: str | None, plain: bool) -> Attempt:
         self.calls.append((self.now, plain))
         return self.answers.popleft()
 
@@ -32,7 +32,9 @@ class Stage:
 
     async def run(self, pace: Pace | None = None) -> Attempt:
         timing = Timing(now=lambda: self.now, sleep=self.sleep, dice=lambda: 0.0)
-        return await deliver(self.send, PART, pace or Pace(), timing, self.failures.append)
+        return await deliver(
+            self.send, PART, None, pace=pace or Pace(), timing=timing, on_failure=self.failures.append
+        )
 
 
 def stage(*answers: Attempt) -> Stage:

@@ -1,5 +1,6 @@
 """Text of others: shown as text, within the limits, whole or visibly cut."""
 
+import asyncio
 import html
 import io
 import unicodedata
@@ -10,11 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_channels import parse_html
 from fleawatch.notifiers import escape, render, slack, split, telegram
+from fleawatch.notifiers.channel import Channel
 from fleawatch.notifiers.log import Log
+from fleawatch.notifiers.note import single
 from fleawatch.notifiers.post import Http
+from fleawatch.notifiers.retry import Part
 from fleawatch_schemas.wire import Alert
+from stand_ins.telegram_html import parse
 
 HOSTILE = [
     "<b>bold</b><script>alert(1)</script>",
@@ -58,12 +62,16 @@ def slack_channel() -> slack.Slack:
     return slack.Slack(Http(allow_private=False), webhook="https://x/y")
 
 
+def rendered(channel: Channel, item: Alert) -> list[Part]:
+    return asyncio.run(channel.render(single(item)))
+
+
 def log_line(item: Alert) -> str:
-    return Log(io.StringIO()).render(item)[0].rich
+    return rendered(Log(io.StringIO()), item)[0].rich
 
 
 def test_a_message_says_what_a_person_needs() -> None:
-    (part,) = telegram_channel().render(alert())
+    (part,) = rendered(telegram_channel(), alert())
     assert part.rich == (
         "<b>🔴 CRITICAL FIRING: Drawdown over its limit</b>\n"
         "value: 17.31 % (threshold 15 %)\n"
@@ -78,7 +86,7 @@ def test_a_message_says_what_a_person_needs() -> None:
 
 
 def test_a_resolve_says_why() -> None:
-    (part,) = slack_channel().render(alert(status="resolved", reason="rule_changed", value=None))
+    (part,) = rendered(slack_channel(), alert(status="resolved", reason="rule_changed", value=None))
     assert part.rich.splitlines()[0] == "🟢 CRITICAL RESOLVED (rule changed): Drawdown over its limit"
     assert "value" not in part.rich
 
@@ -96,8 +104,8 @@ def test_the_log_line_is_one_line_with_the_words_of_others_last_and_quoted() -> 
 def test_telegram_shows_everything_as_text_within_its_limit(
     title: str, body: str, agent: str, rule: str
 ) -> None:
-    for part in telegram_channel().render(alert(title=title, body=body, agent_id=agent, rule=rule)):
-        shown = parse_html(part.rich)
+    for part in rendered(telegram_channel(), alert(title=title, body=body, agent_id=agent, rule=rule)):
+        shown = parse(part.rich)[0]
         assert shown == part.plain  # parses, and no markup but ours
         assert 0 < split.utf16_units(part.rich) <= 4096
         assert_harmless(part.rich)
@@ -105,7 +113,7 @@ def test_telegram_shows_everything_as_text_within_its_limit(
 
 @given(title=hostile, body=hostile, agent=hostile, rule=hostile)
 def test_slack_text_holds_no_control_sequence(title: str, body: str, agent: str, rule: str) -> None:
-    for part in slack_channel().render(alert(title=title, body=body, agent_id=agent, rule=rule)):
+    for part in rendered(slack_channel(), alert(title=title, body=body, agent_id=agent, rule=rule)):
         assert "<" not in part.rich
         assert ">" not in part.rich
         assert html.unescape(part.rich) == part.plain
@@ -138,28 +146,28 @@ def test_a_lone_surrogate_is_dropped() -> None:
 
 def test_split_before_escaping() -> None:
     # 4,000 ampersands are 20,000 characters once escaped. Breaks if the escaped text is cut: "&am" would be refused.
-    parts = telegram_channel().render(alert(body="&" * 4000))
+    parts = rendered(telegram_channel(), alert(body="&" * 4000))
     assert 1 < len(parts) <= split.MAX_PARTS
-    assert all(parse_html(part.rich) is not None for part in parts)
+    assert all(parse(part.rich)[0] for part in parts)
     assert all("1a2b3c4d5e6f7a8b" in part.plain for part in parts)
 
 
 def test_a_body_within_the_parts_is_whole() -> None:
     words = " ".join(f"word{n}" for n in range(1200))
-    parts = telegram_channel().render(alert(body=words))
+    parts = rendered(telegram_channel(), alert(body=words))
     joined = " ".join(part.plain.partition("\n")[2] if n else part.plain for n, part in enumerate(parts))
     assert joined.split("\n\n", 1)[1].split() == words.split()
 
 
 def test_an_endless_body_is_cut_and_says_so() -> None:
-    parts = telegram_channel().render(alert(body="x" * 200_000))
+    parts = rendered(telegram_channel(), alert(body="x" * 200_000))
     assert len(parts) == split.MAX_PARTS
     assert parts[-1].plain.endswith("more characters cut)")
 
 
 def test_length_is_counted_as_telegram_counts_it() -> None:
     # An emoji is two units there, one character here.
-    parts = telegram_channel().render(alert(body="📉" * 4000))
+    parts = rendered(telegram_channel(), alert(body="📉" * 4000))
     assert all(split.utf16_units(part.rich) <= telegram.TEXT_LIMIT for part in parts)
 
 
