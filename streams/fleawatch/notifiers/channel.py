@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from fleawatch.notifiers.note import Note
 from fleawatch.notifiers.pace import Pace
 from fleawatch.notifiers.retry import Attempt, Part
 from fleawatch_schemas.wire import Alert
@@ -23,18 +24,32 @@ def carries(channel: str, alert: Alert) -> bool:
 
 
 class Channel(Protocol):
-    """`send` never raises for what a receiver does; it says what came of it."""
+    """One receiver. The worker decides what is told and when; a channel knows how it looks and what an answer means.
+
+    A note is rendered once and its parts are sent in order. The first part that is delivered gives the incident its
+    reference, unless the note had one; every part is given the reference there is by then.
+    """
 
     @property
     def name(self) -> str:
-        """A key of TIERS."""
+        """What routes call it."""
 
     @property
     def pace(self) -> Pace:
-        """One for each chat."""
+        """One for each chat. Every call counts against it: edits, files and failures too."""
 
-    def render(self, alert: Alert) -> list[Part]:
-        """At least one part; none longer than the channel takes."""
+    @property
+    def edits(self) -> bool:
+        """Whether a message can be changed after it was sent. Only then notes with `update` are for it."""
 
-    async def send(self, part: Part, plain: bool) -> Attempt:  # noqa: FBT001 positional, so that deliver can call any
-        """One attempt; `plain` asks for the part without markup."""
+    @property
+    def files(self) -> bool:
+        """Whether it takes files. Without, a digest's list is in its text, or said to be elsewhere."""
+
+    async def render(self, note: Note) -> list[Part]:
+        """At least one part; none longer than the channel takes. May look something up (a chart's data), but never fails
+        for it, and takes seconds at most.
+        """
+
+    async def send(self, part: Part, ref: str | None, plain: bool) -> Attempt:  # noqa: FBT001 positional, so that deliver can call any
+        """One attempt. It never raises for what a receiver does; it says what came of it. `plain`: without markup."""

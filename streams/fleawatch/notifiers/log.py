@@ -7,11 +7,11 @@ from typing import TextIO
 from fleawatch.errors import DeliveryFailed
 from fleawatch.notifiers import render
 from fleawatch.notifiers.escape import clean, one_line
+from fleawatch.notifiers.note import Note
 from fleawatch.notifiers.pace import Pace
 from fleawatch.notifiers.post import Http
 from fleawatch.notifiers.retry import Attempt, Outcome, Part
 from fleawatch.settings import Settings
-from fleawatch_schemas.wire import Alert
 
 TEXT_LIMIT = 16_384  # one line; log shippers cut at 16 KiB (Docker's json-file driver splits there)
 
@@ -24,13 +24,15 @@ class Log:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self.pace = Pace(unlimited=True)
+        self.edits = self.files = False
 
     @classmethod
     def from_settings(cls, settings: Settings, http: Http) -> "Log":  # noqa: ARG003 its siblings need both
         return cls(sys.stdout)
 
-    def render(self, alert: Alert) -> list[Part]:
+    async def render(self, note: Note) -> list[Part]:
         """`time severity status rule=… agent=… … title="…" body="…"`: what others wrote stands last and quoted."""
+        alert = note.items[0].alert
         known = {name: text for name, text in render.facts(alert) if name not in {"rule", "agent"}}
         words = [
             render.at(alert.ts),
@@ -45,7 +47,7 @@ class Log:
         line = one_line(" ".join(words), TEXT_LIMIT)
         return [Part(rich=line, plain=line)]
 
-    async def send(self, part: Part, plain: bool) -> Attempt:  # noqa: ARG002, FBT001 Channel's signature; a line has no markup
+    async def send(self, part: Part, ref: str | None, plain: bool) -> Attempt:  # noqa: ARG002, FBT001 Channel's signature; a line has no markup
         try:
             self._stream.write(part.plain + "\n")
             self._stream.flush()

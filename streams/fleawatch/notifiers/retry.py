@@ -8,12 +8,14 @@ The set is closed: a channel must say one of these, the worker acts on nothing e
     retry        no answer, or none that can be believed              → jittered exponential backoff, again
     unparsed     it does not understand the markup                    → once more as plain text, else refused
     migrated     the chat has another id, which the channel has kept  → again at once, then with backoff
+    ref_gone     the message to edit or to answer is no longer there  → once more without it, then as a retry
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
+from typing import Literal
 
 from fleawatch.notifiers.pace import Pace
 from fleawatch.notifiers.timing import Timing
@@ -24,7 +26,7 @@ UNSAID_WAIT_SECS = 5.0  # for a "retry after" that is missing or makes no sense
 
 
 class Outcome(StrEnum):
-    """The first six are a receiver's; the last three end an alert before any attempt."""
+    """The first seven are a receiver's; the last three end an alert before any attempt."""
 
     DELIVERED = "delivered"
     REFUSED = "refused"
@@ -32,6 +34,7 @@ class Outcome(StrEnum):
     RETRY = "retry"
     UNPARSED = "unparsed"
     MIGRATED = "migrated"
+    REF_GONE = "ref_gone"
     OTHER_TIER = "other_tier"  # this channel does not carry the severity
     REPEATED = "repeated"  # seen before: a re-publication, or a replay after a crash
     UNREADABLE = "unreadable"  # not an alert of our contract
@@ -39,19 +42,37 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """`wait` (seconds) belongs to retry_after alone; `detail` is clean, short and free of secrets."""
+    """`wait` (seconds) belongs to retry_after alone; `detail` is clean, short and free of secrets. `ref`, of what was
+    delivered, is the receiver's id of the message, by which it can be edited or answered.
+    """
 
     outcome: Outcome
     detail: str = ""
     wait: float = 0.0
+    ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """Something to send along. A picture is shown, anything else is attached."""
+
+    name: str
+    content: bytes
+    kind: Literal["document", "picture"] = "document"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One call's worth of text: with the channel's markup, and the same without any."""
+    """One call's worth: text with the channel's markup, the same without any, perhaps a file.
+
+    `how`: a message of its own; an answer to the one that `ref` names; or that message changed. Without a `ref` each is
+    a message of its own.
+    """
 
     rich: str
     plain: str
+    file: File | None = None
+    how: Literal["new", "reply", "edit"] = "new"
 
 
 def told_wait(value: object) -> float:
@@ -72,22 +93,24 @@ def backoff(failures: int, dice: Callable[[], float]) -> float:
 
 
 async def deliver(
-    send: Callable[[Part, bool], Awaitable[Attempt]],
+    send: Callable[[Part, str | None, bool], Awaitable[Attempt]],
     part: Part,
+    ref: str | None,
+    *,
     pace: Pace,
     timing: Timing,
     on_failure: Callable[[Attempt], None],
 ) -> Attempt:
     """Send one part until it is delivered or refused, however long that takes.
 
-    `send(part, plain)` must not raise for anything that a receiver does. `timing.sleep` may raise to abandon the
+    `send(part, ref, plain)` must not raise for anything that a receiver does. `timing.sleep` may raise to abandon the
     delivery; nothing else ends it early. `on_failure` sees every attempt that will be followed by another.
     """
     plain = migrated = False
     failures = 0
     while True:
         await pace.turn(timing)
-        attempt = await send(part, plain)
+        attempt = await send(part, ref, plain)
         pace.called(timing.now())
         match attempt.outcome:
             case Outcome.RETRY_AFTER:
@@ -98,7 +121,9 @@ async def deliver(
                 return Attempt(Outcome.REFUSED, attempt.detail)
             case Outcome.MIGRATED if not migrated:
                 migrated, wait = True, 0.0
-            case Outcome.RETRY | Outcome.MIGRATED:
+            case Outcome.REF_GONE if ref is not None:
+                ref, wait = None, 0.0
+            case Outcome.RETRY | Outcome.MIGRATED | Outcome.REF_GONE:
                 wait = backoff(failures, timing.dice)
                 failures += 1
             case _:

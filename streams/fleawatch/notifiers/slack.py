@@ -3,12 +3,12 @@
 from fleawatch.errors import ConfigError
 from fleawatch.notifiers import escape, render
 from fleawatch.notifiers.addresses import check_url
+from fleawatch.notifiers.note import Note
 from fleawatch.notifiers.pace import Pace
 from fleawatch.notifiers.post import Answer, Http, NoAnswer
 from fleawatch.notifiers.redact import Redactor
 from fleawatch.notifiers.retry import Attempt, Outcome, Part, told_wait
 from fleawatch.settings import Settings
-from fleawatch_schemas.wire import Alert
 
 TEXT_LIMIT = 4000  # "limit the text field to 4,000 characters" (docs.slack.dev, chat.postMessage, "Truncating content")
 # The webhook guide's "Handling errors": bad payloads 400, forbidden 403, unknown 404, archived channels 410.
@@ -26,6 +26,7 @@ class Slack:
         self._url = webhook
         self._redact = Redactor([webhook])
         self.pace = Pace()
+        self.edits = self.files = False
 
     @classmethod
     def from_settings(cls, settings: Settings, http: Http) -> "Slack":
@@ -39,10 +40,11 @@ class Slack:
         check_url(webhook, "FLEAWATCH_SLACK_WEBHOOK", allow_private=settings.allow_private_receivers)
         return cls(http, webhook=webhook)
 
-    def render(self, alert: Alert) -> list[Part]:
+    async def render(self, note: Note) -> list[Part]:
+        alert = note.items[0].alert
         return render.parts(alert, TEXT_LIMIT, escape.slack)
 
-    async def send(self, part: Part, plain: bool) -> Attempt:  # noqa: ARG002, FBT001 Channel's signature
+    async def send(self, part: Part, ref: str | None, plain: bool) -> Attempt:  # noqa: ARG002, FBT001 Channel's signature
         # Without markup, names made into links or previews, what an agent wrote stays text. `plain` changes nothing:
         # the escapes are part of Slack's encoding, not of its markup.
         payload = {

@@ -9,12 +9,12 @@ import orjson
 from fleawatch.errors import ConfigError
 from fleawatch.notifiers import escape, render
 from fleawatch.notifiers.addresses import check_url
+from fleawatch.notifiers.note import Note
 from fleawatch.notifiers.pace import Pace
 from fleawatch.notifiers.post import Answer, Http, NoAnswer
 from fleawatch.notifiers.redact import Redactor
 from fleawatch.notifiers.retry import Attempt, Outcome, Part, told_wait
 from fleawatch.settings import Settings
-from fleawatch_schemas.wire import Alert
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class Telegram:
         self._redact = Redactor([token])
         self._chat_id = chat_id
         self.pace = Pace()
+        self.edits = self.files = False
 
     @classmethod
     def from_settings(cls, settings: Settings, http: Http) -> "Telegram":
@@ -62,10 +63,11 @@ class Telegram:
         )
         return cls(http, api_base=settings.telegram_api_base, token=token, chat_id=settings.telegram_chat_id)
 
-    def render(self, alert: Alert) -> list[Part]:
+    async def render(self, note: Note) -> list[Part]:
+        alert = note.items[0].alert
         return render.parts(alert, TEXT_LIMIT, escape.html, bold=("<b>", "</b>"))
 
-    async def send(self, part: Part, plain: bool) -> Attempt:  # noqa: FBT001 Channel's signature
+    async def send(self, part: Part, ref: str | None, plain: bool) -> Attempt:  # noqa: ARG002, FBT001 Channel's signature
         payload: dict[str, object] = {
             "chat_id": self._chat_id,
             "text": part.plain if plain else part.rich,

@@ -21,6 +21,7 @@ from aiokafka.structs import ConsumerRecord
 from fleawatch.notifiers.channel import Channel, carries
 from fleawatch.notifiers.escape import one_line
 from fleawatch.notifiers.memory import Memory
+from fleawatch.notifiers.note import single
 from fleawatch.notifiers.retry import Attempt, Outcome, deliver
 from fleawatch.notifiers.timing import Timing
 from fleawatch.telemetry import Telemetry
@@ -158,8 +159,15 @@ class Worker(ConsumerRebalanceListener):
         if alert in self._memory:
             self._memory.add(alert)
             return Outcome.REPEATED
-        for part in self._channel.render(alert):
-            attempt = await deliver(self._channel.send, part, self._pace, self._timing, self._on_failure)
+        for part in await self._channel.render(single(alert)):
+            attempt = await deliver(
+                self._channel.send,
+                part,
+                None,
+                pace=self._pace,
+                timing=self._timing,
+                on_failure=self._on_failure,
+            )
             if attempt.outcome is Outcome.REFUSED:
                 # Not remembered: when it is published again there is another chance, with settings mended meanwhile.
                 log.error(
