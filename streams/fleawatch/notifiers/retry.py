@@ -11,8 +11,8 @@ The set is closed: a channel must say one of these, the worker acts on nothing e
     ref_gone     the message to edit or to answer is no longer there  → once more without it, then as a retry
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from math import isfinite
 from typing import Literal
@@ -73,6 +73,8 @@ class Part:
     plain: str
     file: File | None = None
     how: Literal["new", "reply", "edit"] = "new"
+    extra: Mapping[str, object] = field(default_factory=dict)
+    """What else the channel's call holds: buttons, colours, whether it makes a sound."""
 
 
 def told_wait(value: object) -> float:
