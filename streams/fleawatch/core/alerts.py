@@ -3,8 +3,8 @@
 Level rules hold while a value is above a threshold. Occurrence rules happen: the first one fires, further ones within the
 quiet time belong to it, a worse one opens an alert of its own; they are never resolved or repeated.
 
-A rule is first moved (`level`, `occurrence`: cheap, at every event that may matter) and only when that says so put into
-words (`tell`, `resolve`).
+A rule is first moved (`fires`, `occurrence`: cheap, at every event that may matter) and only when that says so put into
+words (`tell`).
 """
 
 from dataclasses import dataclass
@@ -118,6 +118,24 @@ def level(
     return FIRING
 
 
+def fires(
+    st: Alerting,
+    rule: Rule,
+    cause: Cause,
+    value: float,
+    out: list[Output],
+    *,
+    holds: bool,
+    clear: bool,
+    action: str = "",
+) -> bool:
+    """Move a level rule (`level`) and tell of its end. True: its firing is to be told now, in the caller's words."""
+    move = level(st, rule, cause, value, holds=holds, clear=clear, action=action)
+    if move == RESOLVED:
+        out.append(resolve(st, rule, cause))
+    return move == FIRING
+
+
 def occurrence(st: Alerting, rule: Rule, cause: Cause, value: float, severity: Severity) -> bool:
     """Something happened that has no end of its own; True when it is to be published."""
     if not rule.enabled:
@@ -138,6 +156,12 @@ def occurrence(st: Alerting, rule: Rule, cause: Cause, value: float, severity: S
 
 def watching(alerts: dict[str, Firing]) -> bool:
     return any(firing.phase != RESOLVED and firing.published != OCCURRED for firing in alerts.values())
+
+
+def active(st: Alerting, rule: Rule) -> bool:
+    """Pending or firing: there is something to clear."""
+    firing = st.alerts.get(rule.name)
+    return firing is not None and firing.phase != RESOLVED
 
 
 def is_open(st: Alerting, rule: Rule) -> bool:

@@ -2,7 +2,8 @@
 
 import struct
 
-DAY_SECS = 86_400
+from fleawatch.core.bars import DAY_SECS
+
 UNKNOWN = float("nan")
 LAYOUT = struct.Struct("<dddd")
 

@@ -3,8 +3,8 @@
 `EquityState.set_bounds` says which equity is to be looked at, so that an event between them costs two comparisons.
 """
 
-from fleawatch.core.alerts import FIRING, RESOLVED, Cause, Words, level, occurrence, resolve, tell
-from fleawatch.core.bars import NOTHING
+from fleawatch.core.alerts import Cause, Words, fires, occurrence, tell
+from fleawatch.core.bars import DAY_SECS, NOTHING
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.outputs import Output, alert_output
 from fleawatch.core.unexplained import realised_in
@@ -32,13 +32,10 @@ def check_day(st: EquityState, ev: Equity, cause: Cause, out: list[Output]) -> N
     start = st.day.level
     loss = 1 - st.bars.level(ev.equity) / start if start > 0 else 0.0
     over = loss > rule.threshold
-    move = level(st, rule, cause, loss, holds=over, clear=loss < rule.threshold * rule.resolve_ratio)
-    if move == FIRING:
+    if fires(st, rule, cause, loss, out, holds=over, clear=rule.calm(loss)):
         title = f"lost {loss:.1%} since the UTC day began, the limit is {rule.threshold:.1%}"
         body = f"Equity {ev.equity:,.2f} {ev.currency or 'USD'}, deposits and withdrawals not counted."
         out.append(tell(st, rule, cause, Words(title, body, 100 * loss, 100 * rule.threshold)))
-    elif move == RESOLVED:
-        out.append(resolve(st, rule, cause))
 
 
 def check_high(st: EquityState, ev: Equity, cause: Cause, out: list[Output], *, news: bool) -> None:
@@ -63,7 +60,7 @@ def new_day(
     if news and rule.enabled and day.level > 0:
         change = close / day.level - 1
         currency = last.currency or "USD"
-        date = int(day.ends // 86_400) - 1
+        date = int(day.ends // DAY_SECS) - 1
         out.append(
             alert_output(
                 Alert(
@@ -79,7 +76,7 @@ def new_day(
                     ),
                     value=100 * change,
                     unit="%",
-                    started_ts=day.ends - 86_400,
+                    started_ts=day.ends - DAY_SECS,
                     ts=cause.ts,
                     runbook=rule.runbook,
                     source=cause.source(),

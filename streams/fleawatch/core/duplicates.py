@@ -14,7 +14,7 @@ moves its offset, so that a replay counts it once.
 
 from typing import Protocol
 
-from fleawatch.core.alerts import FIRING, RESOLVED, Alerting, Cause, Words, level, resolve, tell
+from fleawatch.core.alerts import Alerting, Cause, Words, fires, tell
 from fleawatch.core.outputs import Output
 from fleawatch.core.sequence import Sequenced, Strikes
 
@@ -52,8 +52,7 @@ def accepted(st: Watched, cause: Cause, out: list[Output]) -> None:
         return
     st.strikes = None
     rule = st.rules.duplicate_agent
-    if level(st, rule, cause, 0.0, holds=False, clear=True) == RESOLVED:
-        out.append(resolve(st, rule, cause))
+    fires(st, rule, cause, 0.0, out, holds=False, clear=True)
 
 
 def _strike(st: Watched, cause: Cause, out: list[Output], found: str) -> None:
@@ -65,7 +64,7 @@ def _strike(st: Watched, cause: Cause, out: list[Output], found: str) -> None:
     strikes.moved = False
     rule = st.rules.duplicate_agent
     count = strikes.count
-    if count >= ENOUGH and level(st, rule, cause, count, holds=True, clear=False) == FIRING:
+    if count >= ENOUGH and fires(st, rule, cause, count, out, holds=True, clear=False):
         title = f"two processes send {cause.topic} under this id"
         body = (
             f"{found}: {count} times, the last {QUIET_SECS / 60:.0f} minutes never without. The events of the one that "

@@ -2,11 +2,10 @@
 
 from typing import Literal
 
-from fleawatch.core.alerts import FIRING, RESOLVED, Cause, Words, is_open, level, occurrence, resolve, tell
+from fleawatch.core.alerts import Cause, Words, fires, is_open, occurrence, tell
 from fleawatch.core.anomaly import is_anomaly, newest_z, regime_change_score
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.outputs import Output, anomaly_output
-from fleawatch.core.rules import Rule
 from fleawatch_schemas.ids import anomaly_id
 from fleawatch_schemas.wire import Anomaly, Equity
 
@@ -16,12 +15,9 @@ def check_money(st: EquityState, ev: Equity, cause: Cause, out: list[Output]) ->
     rules = st.rules
     rule = rules.wiped_out
     broke = ev.equity <= 0
-    move = level(st, rule, cause, -ev.equity, holds=broke, clear=not broke)
-    if move == FIRING:
+    if fires(st, rule, cause, -ev.equity, out, holds=broke, clear=not broke):
         title = f"wiped out, equity {ev.equity:,.2f} {ev.currency or 'USD'}"
         out.append(tell(st, rule, cause, Words(title, _money(ev), ev.equity, 0.0)))
-    elif move == RESOLVED:
-        out.append(resolve(st, rule, cause))
 
     rule = rules.drawdown_exceeded
     drawdown = st.drawdown
@@ -29,22 +25,16 @@ def check_money(st: EquityState, ev: Equity, cause: Cause, out: list[Output]) ->
     # a cash-basis agent's equity falls whenever it opens a position: no action follows from it
     action = "" if ev.equity_basis == "cash" else "kill" if kill else "pause"
     over = drawdown > rule.threshold
-    move = level(st, rule, cause, drawdown, holds=over, clear=_calm(drawdown, rule), action=action)
-    if move == FIRING:
+    if fires(st, rule, cause, drawdown, out, holds=over, clear=rule.calm(drawdown), action=action):
         limit = rules.kill_drawdown if kill else rule.threshold
         out.append(tell(st, rule, cause, _drawdown(st, ev, "exceeds", limit)))
-    elif move == RESOLVED:
-        out.append(resolve(st, rule, cause))
 
     # the warning is not opened while the limit itself is exceeded; one that was open stays, unrepeated, until it clears
     above = is_open(st, rule)
     rule = rules.drawdown_warning
     over = drawdown > rule.threshold and not above
-    move = level(st, rule, cause, drawdown, holds=over, clear=_calm(drawdown, rule))
-    if move == FIRING:
+    if fires(st, rule, cause, drawdown, out, holds=over, clear=rule.calm(drawdown)):
         out.append(tell(st, rule, cause, _drawdown(st, ev, "is above", rule.threshold)))
-    elif move == RESOLVED:
-        out.append(resolve(st, rule, cause))
 
 
 def check_drift(st: EquityState, cause: Cause, out: list[Output]) -> None:
@@ -52,13 +42,10 @@ def check_drift(st: EquityState, cause: Cause, out: list[Output]) -> None:
     rule = st.rules.strategy_drift
     score = None if st.calibrated else regime_change_score(st.returns)
     value = -1.0 if score is None else score  # where other detectors alert now, what was open is over
-    move = level(st, rule, cause, value, holds=value > rule.threshold, clear=_calm(value, rule))
-    if move == FIRING:
+    if fires(st, rule, cause, value, out, holds=value > rule.threshold, clear=rule.calm(value)):
         title = f"strategy drift, regime change score {value:.2f} exceeds {rule.threshold:g}"
         body = f"The last 20 returns vary {1 + value:.1f} times as much as the ones before."
         out.append(tell(st, rule, cause, Words(title, body, value, rule.threshold)))
-    elif move == RESOLVED:
-        out.append(resolve(st, rule, cause))
 
 
 def check_return(
@@ -98,10 +85,6 @@ def check_return(
         title = f"unusual {kind} {returned:+.2%} (z {score.z:+.1f})"
         body = f"Usual: {score.mean:+.4%} ± {score.std:.4%} over {score.n} returns. {_money(ev)}"
         out.append(tell(st, rule, cause, Words(title, body, score.z, rule.threshold)))
-
-
-def _calm(value: float, rule: Rule) -> bool:
-    return value < rule.threshold * rule.resolve_ratio
 
 
 def _drawdown(st: EquityState, ev: Equity, verb: str, limit: float) -> Words:

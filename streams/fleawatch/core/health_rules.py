@@ -1,11 +1,10 @@
 """The rules that read one heartbeat and what is kept of those before it. Rules of silence: `silence.py`."""
 
-from fleawatch.core.alerts import FIRING, RESOLVED, Cause, Words, level, resolve, tell
+from fleawatch.core.alerts import Cause, Words, active, fires, tell
 from fleawatch.core.error_counts import NONE
 from fleawatch.core.health_state import HealthState
 from fleawatch.core.latency import Endpoint
 from fleawatch.core.outputs import Output
-from fleawatch.core.rules import Rule
 from fleawatch_schemas.wire import Health
 
 REACHABLE = "reachable"
@@ -33,8 +32,7 @@ def check_clock(st: HealthState, estimate: float, cause: Cause, out: list[Output
     """`estimate` is a block's; `cause` is at the append time, for the agent's own clock is in doubt."""
     rule = st.rules.clock_skew
     off = abs(estimate)
-    move = level(st, rule, cause, off, holds=off > rule.threshold, clear=_calm(off, rule.threshold, rule))
-    if move == FIRING:
+    if fires(st, rule, cause, off, out, holds=off > rule.threshold, clear=rule.calm(off)):
         if estimate < 0:
             title = f"clock is {off:.1f} s ahead"
             body = "Its times are later than their arrival at the broker. Synchronise it."
@@ -42,22 +40,17 @@ def check_clock(st: HealthState, estimate: float, cause: Cause, out: list[Output
             title = f"clock is {off:.1f} s behind, or everything arrives that late"
             body = "No heartbeat took less from its own time to the broker. Synchronise it, or see what holds them up."
         out.append(tell(st, rule, cause, Words(title, body, off, rule.threshold)))
-    elif move == RESOLVED:
-        out.append(resolve(st, rule, cause))
 
 
 def _check_reachable(st: HealthState, ev: Health, cause: Cause, out: list[Output]) -> None:
     rule = st.rules.agent_unreachable
     failed = st.unreachable
-    if failed == 0 and not _live(st, rule):
+    if failed == 0 and not active(st, rule):
         return
-    move = level(st, rule, cause, failed, holds=failed >= rule.threshold, clear=failed == 0)
-    if move == FIRING:
+    if fires(st, rule, cause, failed, out, holds=failed >= rule.threshold, clear=failed == 0):
         title = f"unreachable: {failed} polls failed in a row"
         body = f"{ev.last_error or 'No error was given.'} Whether it still trades is not known."
         out.append(tell(st, rule, cause, Words(title, body, failed, rule.threshold)))
-    elif move == RESOLVED:
-        out.append(resolve(st, rule, cause))
 
 
 def _check_checks(st: HealthState, ev: Health, cause: Cause, out: list[Output]) -> None:
@@ -67,22 +60,19 @@ def _check_checks(st: HealthState, ev: Health, cause: Cause, out: list[Output]) 
     if False in st.checks.values():
         bad = [name for name, ok in st.checks.items() if not ok and name != REACHABLE]
     degraded = bool(bad) or (ev.status == "degraded" and st.unreachable == 0)
-    if not degraded and not _live(st, rule):
+    if not degraded and not active(st, rule):
         return
-    move = level(st, rule, cause, len(bad), holds=degraded, clear=not degraded)
-    if move == FIRING:
+    if fires(st, rule, cause, len(bad), out, holds=degraded, clear=not degraded):
         names = ", ".join(bad[:_LISTED]) + (", …" if len(bad) > _LISTED else "")
         title = f"health check failing: {names}" if bad else "reports itself degraded"
         out.append(tell(st, rule, cause, Words(title, ev.last_error or "No error was given.", len(bad), 0)))
-    elif move == RESOLVED:
-        out.append(resolve(st, rule, cause))
 
 
 def _check_latency(st: HealthState, cause: Cause, out: list[Output]) -> None:
     """One alert an agent, about the endpoint that is furthest above its limit: `threshold`, or less where less is usual."""
     rule = st.rules.api_latency
     now = cause.ts
-    if not _live(st, rule):
+    if not active(st, rule):
         # it is opened by a sample above the limit; most are below all limits
         least = min(rule.threshold, SPIKE_FLOOR_MS)
         for endpoint in st.endpoints.values():
@@ -100,14 +90,11 @@ def _check_latency(st: HealthState, cause: Cause, out: list[Output]) -> None:
             worst, name, p95, limit, usual = (
                 its_p95 / its_limit, candidate, its_p95, its_limit, endpoint.baseline,
             )  # fmt: skip
-    move = level(st, rule, cause, p95, holds=worst > 1, clear=worst < rule.resolve_ratio)
-    if move == FIRING:
+    if fires(st, rule, cause, p95, out, holds=worst > 1, clear=worst < rule.resolve_ratio):
         title = f"API slow: p95 of {name} {p95:,.0f} ms exceeds {limit:,.0f} ms"
         known = "not known yet" if usual is None else f"{usual:,.0f} ms"
         body = f"Over its last {len(st.endpoints[name].recent)} samples; the usual p95 is {known}."
         out.append(tell(st, rule, cause, Words(title, body, p95, limit)))
-    elif move == RESOLVED:
-        out.append(resolve(st, rule, cause))
 
 
 def _latency_limit(st: HealthState, endpoint: Endpoint) -> float:
@@ -120,30 +107,17 @@ def _check_errors(st: HealthState, ev: Health, cause: Cause, out: list[Output]) 
     rule = st.rules.error_rate
     stale = cause.ts - st.errors.seen > FRESH_SECS
     count = st.errors.count
-    if count == 0 and not _live(st, rule):
+    if count == 0 and not active(st, rule):
         return
     usual = st.errors.baseline()
     limit = rule.threshold
     if usual is not None and usual >= LEAST_USUAL_ERRORS:
         limit = min(limit, st.rules.errors_spike * usual)
-    if count <= limit and not _live(st, rule):
+    if count <= limit and not active(st, rule):
         return
     holds = count > limit and not stale
-    move = level(st, rule, cause, count, holds=holds, clear=stale or _calm(count, limit, rule))
-    if move == FIRING:
+    if fires(st, rule, cause, count, out, holds=holds, clear=stale or count < limit * rule.resolve_ratio):
         known = "not known yet" if usual is None else f"{usual:g}"
         body = f"Usual in an hour: {known}. The last one: {ev.last_error or 'not given'}."
         title = f"{count} errors in the last hour, more than {limit:g}"
         out.append(tell(st, rule, cause, Words(title, body, count, limit)))
-    elif move == RESOLVED:
-        out.append(resolve(st, rule, cause))
-
-
-def _live(st: HealthState, rule: Rule) -> bool:
-    """Whether there is something to clear."""
-    firing = st.alerts.get(rule.name)
-    return firing is not None and firing.phase != RESOLVED
-
-
-def _calm(value: float, limit: float, rule: Rule) -> bool:
-    return value < limit * rule.resolve_ratio

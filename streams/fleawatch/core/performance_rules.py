@@ -7,14 +7,12 @@ many; not in a history that is fed in.
 
 from math import exp, log, sqrt
 
-from fleawatch.core.alerts import FIRING, RESOLVED, Cause, Words, level, resolve, tell
+from fleawatch.core.alerts import Cause, Words, fires, tell
+from fleawatch.core.bars import DAY_SECS
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.outputs import Output
 from fleawatch.core.ratios import Figures, figures
-from fleawatch.core.rules import Rule
-
-Z_95 = 1.6448536269514722
-"""One-sided: 5 % of a normal distribution is above it."""
+from fleawatch.core.rules import Z_95, Rule
 
 
 def sharpe_bound(sharpe: float, n: int, periods: float) -> float:
@@ -39,12 +37,13 @@ def calmar_bound(growth: float, deviation: float, max_drawdown: float, n: int, p
 def check_performance(st: EquityState, equity: float, cause: Cause, out: list[Output]) -> None:
     """sharpe_low and calmar_low over the last 30 days, `equity` being the last close."""
     rules, bars = st.rules, st.bars
-    kept = (bars.coarse.open - bars.coarse.oldest) * bars.plan.coarse
-    if kept < 86_400 * min(rules.min_days, 29.0):
-        return  # far from enough: the figures need not be made
+    least = min(rules.min_days, 30.0)  # days; more are not looked at
+    bars_a_day = DAY_SECS / bars.plan.coarse
+    if bars.coarse.open - bars.coarse.oldest + 1 < least * bars_a_day:
+        return  # there cannot be enough returns: the figures need not be made
     now = figures(bars, "30d", equity, st.max_drawdown)
-    days = now.n * bars.plan.coarse / 86_400
-    enough = days >= min(rules.min_days, 30.0)
+    days = now.n / bars_a_day
+    enough = days >= least
     bound = sharpe_bound(now.sharpe, now.n, now.periods) if enough and now.sharpe is not None else None
     _judge(st, rules.sharpe_low, cause, out, name="Sharpe", value=now.sharpe, bound=bound, days=days)
     bound = _calmar(now) if enough and days >= rules.calmar_min_days else None
@@ -75,10 +74,7 @@ def _judge(
     if bound is None or value is None:
         return
     low = bound < rule.threshold
-    move = level(st, rule, cause, -bound, holds=low, clear=bound > rule.threshold / rule.resolve_ratio)
-    if move == FIRING:
+    if fires(st, rule, cause, -bound, out, holds=low, clear=bound > rule.threshold / rule.resolve_ratio):
         title = f"{name} ratio {value:.2f} over {days:.0f} days"
         body = f"Even the upper 95 % bound, {bound:.2f}, is below {rule.threshold:g}: review the strategy."
         out.append(tell(st, rule, cause, Words(title, body, value, rule.threshold)))
-    elif move == RESOLVED:
-        out.append(resolve(st, rule, cause))

@@ -37,6 +37,10 @@ class Rule:
         """Whether `value`, in the form that level rules are moved with, is beyond the threshold."""
         return value > (-self.threshold if self.below else self.threshold)
 
+    def calm(self, value: float) -> bool:
+        """Whether a figure that is bad when it is high is below the hysteresis."""
+        return value < self.threshold * self.resolve_ratio
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -83,6 +87,12 @@ class Rules:
     fleet_drawdown: Rule = Rule("fleet_drawdown", "CRITICAL", "drawdown-exceeded", 0.10, "%")
     fleet_silent: Rule = Rule("fleet_silent", "CRITICAL", "monitor-down", 0.30, "%")
     exchange_down: Rule = Rule("exchange_down", "CRITICAL", "agent-stopped", 0.50, "%")
+    # the monitor itself
+    watchdog: Rule = Rule("watchdog", "INFO", "monitor-down", settable=False, cooldown_secs=0.0)
+    monitor_behind: Rule = Rule("monitor_behind", "CRITICAL", "monitor-down", 60.0, "s", for_secs=30.0)
+    rejected_events: Rule = Rule(
+        "rejected_events", "WARN", "data-quality", 30.0, "events/min", for_secs=60.0
+    )  # a burst of one moment is over then
     # control
     command_unconfirmed: Rule = Rule("command_unconfirmed", "CRITICAL", "drawdown-exceeded", 10.0, "s", 1.0)
     mass_trip: Rule = Rule("mass_trip", "CRITICAL", "drawdown-exceeded", 0.25, "%")
@@ -106,6 +116,7 @@ class Rules:
     latency_spike: float = 5.0  # times an endpoint's own baseline
     errors_spike: float = 5.0  # times the agent's own baseline
     silent_agents: float = 3.0  # fleet_silent needs so many, beside the share
+    heartbeat_secs: float = 30.0  # of the watchdog
     equity_milestone: float = 0.10  # a new high by so much
     trades_milestone: float = 100.0
 
@@ -131,6 +142,8 @@ class Rules:
 
 DEFAULTS = Rules()
 
+Z_95: Final = 1.6448536269514722
+"""One-sided: 5 % of a normal distribution is above it. The bounds of figures that are bad when they are low."""
 GAP_INTERVALS: Final = 3.0
 """A return across more than so many median intervals says little about the strategy: published, but no alert."""
 REPUBLISH_SECS: Final = 300.0

@@ -13,17 +13,14 @@ in 20 samples at most, however few trades there are.
 from math import exp, log, sqrt
 from typing import TYPE_CHECKING
 
-from fleawatch.core.alerts import FIRING, RESOLVED, Cause, Words, level, occurrence, resolve, tell
+from fleawatch.core.alerts import Cause, Words, fires, occurrence, tell
 from fleawatch.core.outputs import Output
 from fleawatch.core.record import Record
-from fleawatch.core.rules import Rule
+from fleawatch.core.rules import Z_95, Rule
 from fleawatch_schemas.wire import Trade
 
 if TYPE_CHECKING:
     from fleawatch.core.trades import TradesState
-
-Z95 = 1.6448536269514722
-"""The 95 % quantile of the normal distribution."""
 
 
 def win_rate_bound(wins: int, count: int) -> float:
@@ -33,8 +30,8 @@ def win_rate_bound(wins: int, count: int) -> float:
     0.4512
     """
     share = wins / count
-    square = Z95 * Z95
-    spread = Z95 * sqrt(share * (1 - share) / count + square / (4 * count * count))
+    square = Z_95 * Z_95
+    spread = Z_95 * sqrt(share * (1 - share) / count + square / (4 * count * count))
     return (share + square / (2 * count) + spread) / (1 + square / count)
 
 
@@ -51,7 +48,7 @@ def profit_factor_bound(
     if profits <= 0:
         return 0.0
     deviation = sqrt(profit_squares / profits / profits + loss_squares / losses / losses)
-    return exp(log(profits / losses) + Z95 * deviation)
+    return exp(log(profits / losses) + Z_95 * deviation)
 
 
 def check_trades(st: "TradesState", trade: Trade, record: Record, partition: int, out: list[Output]) -> None:
@@ -84,7 +81,7 @@ def check_trades(st: "TradesState", trade: Trade, record: Record, partition: int
         text = f"win rate {rate:.1%} is below {rule.threshold:.0%}"
         body = f"{wins} of {count} trades {since} had a profit; the upper 95 % bound is {bound:.1%}."
         words = Words(text, body, 100 * bound, 100 * rule.threshold)
-        out += _low(st, rule, cause, bound if enough else None, words)
+        _judge(st, rule, cause, words, out, bound=bound if enough else None)
 
     rule = rules.profit_factor_low
     if watched or little_profit:
@@ -95,14 +92,14 @@ def check_trades(st: "TradesState", trade: Trade, record: Record, partition: int
             tally.loss_squares.value + opened.loss_squares.value,
         )
         if factor is None or not enough:
-            out += _low(st, rule, cause, None, Words("", ""))
+            _judge(st, rule, cause, Words("", ""), out, bound=None)
             return
         text = f"profit factor {profits / losses:.2f} is below {rule.threshold:g}"
         body = (
             f"Profits {profits:,.2f}, losses {losses:,.2f} in {count} trades {since}; "
             f"the upper 95 % bound is {factor:.2f}."
         )
-        out += _low(st, rule, cause, factor, Words(text, body, factor, rule.threshold))
+        _judge(st, rule, cause, Words(text, body, factor, rule.threshold), out, bound=factor)
 
 
 def check_count(st: "TradesState", trade: Trade, record: Record, partition: int, out: list[Output]) -> None:
@@ -123,13 +120,11 @@ def _cause(trade: Trade, record: Record, partition: int) -> Cause:
     return Cause("trades", partition, record.offset, trade.epoch, trade.seq, trade.ts)
 
 
-def _low(
-    st: "TradesState", rule: Rule, cause: Cause, bound: float | None, words: Words
-) -> tuple[Output, ...]:
+def _judge(
+    st: "TradesState", rule: Rule, cause: Cause, words: Words, out: list[Output], *, bound: float | None
+) -> None:
     """`bound` None: nothing can be said, so it is not low."""
     low = bound is not None and bound < rule.threshold
     clear = bound is None or bound * rule.resolve_ratio > rule.threshold
-    move = level(st, rule, cause, 0.0 if bound is None else -bound, holds=low, clear=clear)
-    if move == FIRING:
-        return (tell(st, rule, cause, words),)
-    return (resolve(st, rule, cause),) if move == RESOLVED else ()
+    if fires(st, rule, cause, 0.0 if bound is None else -bound, out, holds=low, clear=clear):
+        out.append(tell(st, rule, cause, words))

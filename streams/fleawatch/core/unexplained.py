@@ -8,7 +8,7 @@ It reads two states, which a replay may bring together at other moments. So it i
 (`silence.py`), changes nothing but the alert itself, and waits out a trade that is on its way (`for_secs`).
 """
 
-from fleawatch.core.alerts import FIRING, RESOLVED, Cause, Words, level, resolve, tell
+from fleawatch.core.alerts import Cause, Words, fires, tell
 from fleawatch.core.bars import DAY_SECS
 from fleawatch.core.day import UNKNOWN
 from fleawatch.core.equity_state import EquityState
@@ -41,12 +41,9 @@ def check_explained(st: EquityState, trades: TradesState, partition: int) -> lis
     share = abs(rest) / last.equity
     cause = Cause("equity", partition, st.offset, last.epoch, last.seq, last.ts)
     over = share > rule.threshold
-    move = level(st, rule, cause, share, holds=over, clear=share < rule.threshold * rule.resolve_ratio)
-    if move == RESOLVED:
-        return [resolve(st, rule, cause)]
-    if move != FIRING:
-        return []
-    currency = last.currency or "USD"
-    title = f"{rest:+,.2f} {currency} since midnight that no trade explains"
-    body = f"{share:.1%} of equity: trades are missing or wrong, or money moved without being reported in net_deposits."
-    return [tell(st, rule, cause, Words(title, body, 100 * share, 100 * rule.threshold))]
+    out: list[Output] = []
+    if fires(st, rule, cause, share, out, holds=over, clear=rule.calm(share)):
+        title = f"{rest:+,.2f} {last.currency or 'USD'} since midnight that no trade explains"
+        body = f"{share:.1%} of equity: trades are missing or wrong, or money moved without being reported in net_deposits."
+        out.append(tell(st, rule, cause, Words(title, body, 100 * share, 100 * rule.threshold)))
+    return out

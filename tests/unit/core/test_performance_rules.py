@@ -7,8 +7,8 @@ import pytest
 
 from core_records import START, Run, equity_event
 from fleawatch.core.performance import sharpe
-from fleawatch.core.performance_rules import Z_95, calmar_bound, sharpe_bound
-from fleawatch.core.rules import DEFAULTS
+from fleawatch.core.performance_rules import calmar_bound, sharpe_bound
+from fleawatch.core.rules import DEFAULTS, Z_95
 
 HOURS = 8760.0
 
