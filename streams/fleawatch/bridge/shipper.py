@@ -1,28 +1,19 @@
 """All agents' events to Kafka, by one producer, in order. While Kafka is away they wait in memory, the newest of them.
 
-A poll can be made again and what matters is the newest, so nothing is kept on disk: what is given up shows as a gap.
+A poll can be made again and what matters is the newest, so nothing is kept on disk: what is given up shows as a gap. Whoever
+has to know what became of an event asks for it (`Told`).
 """
 
 import asyncio
 import logging
-import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 
-from fleawatch.kit.link import (
-    CONNECT_SECS,
-    FINAL,
-    GOODBYE_SECS,
-    LONGEST_PAUSE_SECS,
-    REQUEST_MS,
-    RETRY_MS,
-    STUCK_SECS,
-)
+from fleawatch.kit.connection import FINAL, STUCK_SECS, Connection
 from fleawatch.settings import Settings
 from fleawatch_schemas.partition import partition_for
 
@@ -33,12 +24,22 @@ ROOM_EVENTS: Final = 50_000
 FLIGHT_EVENTS: Final = 500
 
 
+class Told(Protocol):
+    """Called once. `done`: Kafka has the event, or refuses it for good; otherwise there was no room for it to wait."""
+
+    def __call__(self, *, done: bool) -> None: ...
+
+
+Ship = Callable[[str, str, bytes, Told | None], None]
+
+
 class Item(NamedTuple):
     """An event on its way; `topic` is the short name."""
 
     topic: str
     agent_id: str
     raw: bytes
+    told: Told | None = None
 
 
 class Shipper:
@@ -46,23 +47,23 @@ class Shipper:
 
     def __init__(self, settings: Settings, servers: str, *, room: int = ROOM_EVENTS) -> None:
         self._settings = settings
-        self._servers = servers
         self._room = room
         self._waiting: deque[Item] = deque()
         self._flight: list[Item] = []
         self._more = asyncio.Event()
         self._idle = asyncio.Event()
-        self._producer: AIOKafkaProducer | None = None
-        self._connected: bool | None = None
+        self._connection = Connection(servers, "fleawatch-bridge", "events", linger_ms=5)
         self.delivered = 0
         self.dropped = 0
 
-    def ship(self, topic: str, agent_id: str, raw: bytes) -> None:
+    def ship(self, topic: str, agent_id: str, raw: bytes, told: Told | None = None) -> None:
         """Does not wait. Without room the oldest event is given up."""
         if len(self._waiting) >= self._room:
-            self._waiting.popleft()
+            oldest = self._waiting.popleft()
             self.dropped += 1
-        self._waiting.append(Item(topic, agent_id, raw))
+            if oldest.told is not None:
+                oldest.told(done=False)
+        self._waiting.append(Item(topic, agent_id, raw, told))
         self._idle.clear()
         self._more.set()
 
@@ -86,74 +87,42 @@ class Shipper:
 
     async def close(self) -> None:
         """Disconnect without waiting for what cannot be delivered."""
-        producer, self._producer = self._producer, None
-        if producer is None:
-            return
-        with suppress(KafkaError, OSError, TimeoutError):
-            async with asyncio.timeout(GOODBYE_SECS):
-                await producer.client.close()  # first: a flush, which `stop` begins with, could last for ever
-        with suppress(KafkaError, OSError, TimeoutError):
-            async with asyncio.timeout(GOODBYE_SECS):
-                await producer._sender.close()
-        producer._closed = True
+        await self._connection.close()
 
     async def _fly(self) -> None:
         """Deliver the flight, however long that takes; an event that Kafka refuses for good is given up."""
-        pause = 0.1
         while self._flight:
             results: Sequence[object] = ()
             try:
                 async with asyncio.timeout(STUCK_SECS):
-                    producer = await self._connect()
+                    producer = await self._connection.producer()
                     results = await asyncio.gather(*await self._send(producer), return_exceptions=True)
             except Exception as exc:  # noqa: BLE001 - whatever a client library raises, the events must not be lost by it
                 results = [exc] * len(self._flight)
             failure = self._settle(results)
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():  # the client library swallows it in some places
-                raise asyncio.CancelledError
             if failure is None:
-                if self._connected is not True:
-                    log.info("events reach Kafka")
-                self._connected = True
-                continue
-            if self._connected is not False:
-                log.warning("events wait, Kafka is away: %r", failure)
-            self._connected = False
-            await self.close()
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads attempts
-            pause = min(2 * pause, LONGEST_PAUSE_SECS)
+                self._connection.works()
+            else:
+                await self._connection.failed(failure)
 
     def _settle(self, results: Sequence[object]) -> BaseException | None:
         """Keep in the flight what has to be sent again, and give the reason."""
         again: list[Item] = []
         failure: BaseException | None = None
         for item, result in zip(self._flight, results, strict=True):
-            if isinstance(result, FINAL):
-                log.error("Kafka refuses an event of %s for %s: %s", item.agent_id, item.topic, result)
-                self.dropped += 1
-            elif isinstance(result, BaseException):
+            if isinstance(result, BaseException) and not isinstance(result, FINAL):
                 failure = result
                 again.append(item)
+                continue
+            if isinstance(result, BaseException):
+                log.error("Kafka refuses an event of %s for %s: %s", item.agent_id, item.topic, result)
+                self.dropped += 1
             else:
                 self.delivered += 1
+            if item.told is not None:
+                item.told(done=True)
         self._flight = again
         return failure
-
-    async def _connect(self) -> AIOKafkaProducer:
-        if self._producer is None:
-            self._producer = AIOKafkaProducer(
-                bootstrap_servers=self._servers,
-                client_id="fleawatch-bridge",
-                enable_idempotence=True,
-                acks="all",
-                linger_ms=5,
-                request_timeout_ms=REQUEST_MS,
-                retry_backoff_ms=RETRY_MS,
-            )
-            async with asyncio.timeout(CONNECT_SECS):
-                await self._producer.start()
-        return self._producer
 
     async def _send(self, producer: AIOKafkaProducer) -> "list[asyncio.Future[object]]":
         """The flight in order: of each event its acknowledgement, or its error. After an error nothing newer is sent."""
