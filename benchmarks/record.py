@@ -20,15 +20,23 @@ def record(
     machine = describe()
     content = {"benchmark": name, "recorded": stamp, "machine": machine, "settings": settings, "runs": runs}
     file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-    text = page.read_text(encoding="utf-8")
-    head, _, rest = text.partition(begin)
-    _, found, tail = rest.partition(end)
-    if not found:
-        raise ValueError(f"{page} has no markers for {name}")
     speed = sorted(run["orjson_parse_us"] for run in runs)
     told = f"Recorded {stamp} UTC: {machine['cores']} cores ({machine['cpu']}), {machine['memory']}, {machine['system']}, "
     told += f"Python {machine['python']}, core {machine['core']}; "
     told += f"orjson parsed one event in {speed[0]:.2f}–{speed[-1]:.2f} µs meanwhile; "
     told += f"[every run](../benchmarks/results/{file.name})."
-    page.write_text(f"{head}{begin}{table}\n\n{told}\n{end}{tail}", encoding="utf-8")
+    text = put(page.read_text(encoding="utf-8"), name, f"{table}\n\n{told}")
+    page.write_text(text, encoding="utf-8")
+
+
+def put(text: str, name: str, content: str) -> str:
+    """A page's `text` with `content` between the markers of `name`.
+
+    Raises:
+        ValueError: a marker is missing.
+    """
+    head, _, rest = text.partition(f"<!-- {name} -->\n")
+    _, found, tail = rest.partition(f"<!-- end of {name} -->")
+    if not found:
+        raise ValueError(f"the page has no markers for {name}")
+    return f"{head}<!-- {name} -->\n{content}\n<!-- end of {name} -->{tail}"

@@ -9,6 +9,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from fleawatch.settings import Settings
 from fleawatch.telemetry import AGENT, FLEET, AgentMetric, Telemetry
+from markers import put
 
 
 def agents(metrics: Sequence[AgentMetric] = AGENT) -> str:
@@ -41,12 +42,7 @@ def with_tables(text: str) -> str:
         ValueError: a marker is missing.
     """
     for name, table in (("agents", agents()), ("fleet", agents(FLEET)), ("processes", processes())):
-        begin, end = f"<!-- {name}: written by `make generate` -->", f"<!-- end of {name} -->"
-        head, begun, rest = text.partition(begin)
-        _, ended, tail = rest.partition(end)
-        if not (begun and ended):
-            raise ValueError(f"no {begin!r} … {end!r}")
-        text = f"{head}{begin}\n{table}\n{end}{tail}"
+        text = put(text, name, table)
     return text
 
 

@@ -5,9 +5,7 @@ from pathlib import Path
 
 from fleawatch.core.overrides import PARAMETERS, PRESETS, RULE_NAMES, outer
 from fleawatch.core.rules import DEFAULTS, Rule
-
-BEGIN = "<!-- rules: written by `make generate` -->"
-END = "<!-- end of rules -->"
+from markers import put
 
 
 def tables() -> str:
@@ -49,11 +47,7 @@ def with_tables(text: str) -> str:
     Raises:
         ValueError: a marker is missing.
     """
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"no {BEGIN!r} … {END!r}")
-    return f"{head}{BEGIN}\n{tables()}\n{END}{tail}"
+    return put(text, "rules", tables())
 
 
 if __name__ == "__main__":

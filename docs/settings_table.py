@@ -8,9 +8,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from fleawatch.settings import PREFIX, Settings
-
-BEGIN = "<!-- settings: written by `make generate` -->"
-END = "<!-- end of settings -->"
+from markers import put
 
 
 def _row(name: str, field: FieldInfo) -> str:
@@ -40,11 +38,7 @@ def with_table(text: str) -> str:
     Raises:
         ValueError: a marker is missing.
     """
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not (begin and end):
-        raise ValueError(f"no {BEGIN!r} … {END!r}")
-    return f"{head}{BEGIN}\n{table()}\n{END}{tail}"
+    return put(text, "settings", table())
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from benchmarks.detectors.rivals import RIVALS
 from benchmarks.detectors.speed import nanoseconds
 from benchmarks.detectors.streams import DAY, FAULTS, NUS, Floats, Streams, clean, inject
 from benchmarks.machine import describe
+from benchmarks.record import put
 from fleawatch.core.detectors.rate import per_return, threshold
 from fleawatch.core.detectors.thresholds import SHARES
 
@@ -167,15 +168,6 @@ def real_table(rate: float) -> tuple[str, list[Row]]:
         f"| all | {sum(one['returns'] for one in rows):,} | {sum(one['episodes'] for one in rows)} | {total:.2f} | |"
     )
     return "\n".join(lines), rows
-
-
-def put(text: str, name: str, content: str) -> str:
-    """`text` with `content` between the markers of `name`."""
-    head, _, rest = text.partition(f"<!-- {name} -->\n")
-    _, found, tail = rest.partition(f"<!-- end of {name} -->")
-    if not found:
-        raise ValueError(f"{PAGE} has no markers for {name}")
-    return f"{head}<!-- {name} -->\n{content}\n<!-- end of {name} -->{tail}"
 
 
 def save(settings: Row, rows: list[Row], real: list[Row], speed: Row) -> None:

@@ -1,6 +1,5 @@
 """Files of rules and agents: what is read from them, and how mistakes are told."""
 
-import runpy
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from fleawatch.operator.rules_command import rules
 from fleawatch.operator.rules_diff import Difference, concerned, differences, unmatched
 from fleawatch.operator.rules_file import read_rules
 from fleawatch_schemas.agents import AgentRecord
+from rules_table import with_tables
 
 ROOT = Path(__file__).parents[3]
 
@@ -198,5 +198,4 @@ def test_scopes_that_no_agent_is_in_are_told(tmp_path: Path) -> None:
 
 def test_the_tables_of_the_docs_are_what_the_program_uses() -> None:
     text = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
-    with_tables = runpy.run_path(str(ROOT / "docs" / "rules_table.py"))["with_tables"]
     assert with_tables(text) == text, "run `make generate`"
