@@ -9,11 +9,18 @@ from fleawatch import __version__
 from fleawatch.errors import ConfigError, FleawatchError
 
 COMMANDS = {  # name → (module, attribute, extra that brings what it needs, one line of help)
+    "ack": ("fleawatch.operator.ack_command", "ack", "worker", "Say that you look after alerts."),
     "agents": (
         "fleawatch.operator.agents_command",
         "agents",
         "worker",
         "The registry of agents: apply a file, show, retire.",
+    ),
+    "alerts": (
+        "fleawatch.operator.alerts_command",
+        "alerts",
+        "worker",
+        "Open alerts, or their history: who looks after each, what silences it.",
     ),
     "bridge": (
         "fleawatch.bridge.command",
@@ -45,6 +52,12 @@ COMMANDS = {  # name → (module, attribute, extra that brings what it needs, on
         "worker",
         "Is the fleet watched? Broker, workers, channels, and each agent's protection.",
     ),
+    "maintenance": (
+        "fleawatch.operator.silence_command",
+        "maintenance",
+        "worker",
+        "A planned stop: nobody is called for silent agents, and who has not come back is reported.",
+    ),
     "notify": (
         "fleawatch.notifiers.command",
         "notify",
@@ -68,6 +81,12 @@ COMMANDS = {  # name → (module, attribute, extra that brings what it needs, on
         "runbook",
         "worker",
         "What to do about an alert.",
+    ),
+    "silence": (
+        "fleawatch.operator.silence_command",
+        "silences",
+        "worker",
+        "Keep alerts quiet for a while.",
     ),
     "top": (
         "fleawatch.top.command",

@@ -1,7 +1,6 @@
 """`fleawatch dlq ls|show|retry`."""
 
 import asyncio
-import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from fleawatch.operator.dead_letters import REASONS, DeadLetters, Letter, Place,
 from fleawatch.operator.dlq_retry import send_again
 from fleawatch.operator.dlq_words import EXPLAINED, INPUTS, obstacle, printable
 from fleawatch.operator.tables import show as show_rows
+from fleawatch.operator.times import since_when
 from fleawatch.settings import Settings
 
 FORMAT = click.option(
@@ -24,7 +24,6 @@ FORMAT = click.option(
 COLUMNS = ("letter", "written", "reason", "source", "agent", "detail")
 MOST = 10_000
 MOST_BYTES = 64 * 1024 * 1024
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
@@ -169,23 +168,6 @@ async def _chosen(servers: str, settings: Settings, places: Sequence[Place], wan
                             hint="narrow it down, with --since or --agent",
                         )
     return sorted(found.values(), key=lambda letter: letter.source)
-
-
-def since_when(text: str, now: float) -> float:
-    """`text` as seconds since the epoch; 0 for none.
-
-    Raises:
-        ConfigError: it is neither an age nor a time.
-    """
-    if not text:
-        return 0.0
-    if age := re.fullmatch(r"(\d{1,6})([smhd])", text):
-        return now - int(age[1]) * _UNITS[age[2]]
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"--since {text!r}: neither an age (30m, 2h, 7d) nor an ISO 8601 time") from None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 def _detail(letter: Letter) -> str:

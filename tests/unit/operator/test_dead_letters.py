@@ -9,8 +9,8 @@ from core_records import Rec
 from fleawatch.core.outputs import dead_letter
 from fleawatch.errors import ConfigError
 from fleawatch.operator.dead_letters import NOT_OURS, Letter, Place, Wanted, letter_of
-from fleawatch.operator.dlq_command import since_when
 from fleawatch.operator.dlq_words import EXPLAINED, obstacle, printable
+from fleawatch.operator.times import since_when
 from fleawatch_schemas.reasons import Reason, Rejected
 
 
