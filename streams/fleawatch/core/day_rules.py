@@ -16,7 +16,8 @@ def check_outflow(st: EquityState, ev: Equity, flow: float, cause: Cause, out: l
     """Money was withdrawn: more than the limit, of what was there?"""
     before = ev.equity - flow
     rule = st.rules.outflow
-    if before <= NOTHING or -flow <= rule.threshold * before:
+    announced = st.control.announced(-flow, ev.ts)
+    if before <= NOTHING or announced or -flow <= rule.threshold * before:
         return
     share = -flow / before
     if occurrence(st, rule, cause, share, rule.severity):

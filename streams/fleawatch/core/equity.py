@@ -66,6 +66,8 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
     # 2. flows
     traded = equity  # what the equity would be without the flow
     if ev.net_deposits != last.net_deposits:
+        if st.control.books is not None:
+            ev = st.last = st.control.books.booked(ev, last)
         flow = take_flow(st, ev)
         traded = equity - flow
         if flow < 0:

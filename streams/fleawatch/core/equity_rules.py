@@ -6,6 +6,7 @@ from fleawatch.core.alerts import Cause, Words, fires, is_open, occurrence, tell
 from fleawatch.core.anomaly import is_anomaly, newest_z, regime_change_score
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.outputs import Output, anomaly_output
+from fleawatch.core.trip_rules import check_trip, control_says
 from fleawatch_schemas.ids import anomaly_id
 from fleawatch_schemas.wire import Anomaly, Equity
 
@@ -25,9 +26,12 @@ def check_money(st: EquityState, ev: Equity, cause: Cause, out: list[Output]) ->
     # a cash-basis agent's equity falls whenever it opens a position: no action follows from it
     action = "" if ev.equity_basis == "cash" else "kill" if kill else "pause"
     over = drawdown > rule.threshold
-    if fires(st, rule, cause, drawdown, out, holds=over, clear=rule.calm(drawdown), action=action):
+    told = fires(st, rule, cause, drawdown, out, holds=over, clear=rule.calm(drawdown), action=action)
+    due = check_trip(st, ev, cause)
+    if told or (due and rules.auto_control != "off" and is_open(st, rule)):
         limit = rules.kill_drawdown if kill else rule.threshold
-        out.append(tell(st, rule, cause, _drawdown(st, ev, "exceeds", limit)))
+        words = _drawdown(st, ev, "exceeds", limit)
+        out.append(tell(st, rule, cause, words._replace(body=words.body + control_says(st, ev))))
 
     # the warning is not opened while the limit itself is exceeded; one that was open stays, unrepeated, until it clears
     above = is_open(st, rule)

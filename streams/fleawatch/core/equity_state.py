@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 from fleawatch.core.agent_state import AgentState
 from fleawatch.core.alerts import OCCURRED, RESOLVED, watching
 from fleawatch.core.bars import PLAN, BarPlan, Bars
+from fleawatch.core.control import Control
 from fleawatch.core.day import LAYOUT as DAY_LAYOUT
 from fleawatch.core.day import Day
 from fleawatch.core.detectors.suite import SIZE as SUITE_SIZE
@@ -20,7 +21,8 @@ from fleawatch.core.rules import DEFAULTS, Rules
 from fleawatch.core.window import ReturnWindow
 from fleawatch_schemas.wire import Equity
 
-VERSION = 2
+VERSION = 3
+_WITHOUT_CONTROL = 2
 _HEAD = struct.Struct("<qQ")
 _LAST = struct.Struct("<qqdddqddB")
 _RISK = struct.Struct("<ddddd")
@@ -41,7 +43,7 @@ class EquityState(AgentState):
     """
 
     __slots__ = (
-        "bars", "calibrated", "closes", "day", "deposits", "drawdown", "floor", "interval", "last", "late",
+        "bars", "calibrated", "closes", "control", "day", "deposits", "drawdown", "floor", "interval", "last", "late",
         "least_drawdown", "max_drawdown", "next_high", "peak", "received", "returns", "second_end", "suite",
     )  # fmt: skip
 
@@ -68,6 +70,7 @@ class EquityState(AgentState):
             None  # last events of ended seconds, since somebody who asked has read them
         )
         self.second_end = 0.0
+        self.control = Control()
         self.use(DEFAULTS)
 
     def use(self, rules: Rules) -> None:
@@ -79,11 +82,13 @@ class EquityState(AgentState):
         self.set_bounds()
 
     def set_bounds(self) -> None:
-        """Bring `floor` and `next_high` up to date: after a change of rules, flows, the day or the last high."""
+        """Bring `floor` and `next_high` up to date: after a change of rules, flows, the day, the trip or the last high."""
         rules, day, units = self.rules, self.day, self.bars.units
         self.floor = 0.0
         if rules.daily_loss.enabled and day.level > 0:
             self.floor = max(0.0, day.level * units * (1 - rules.daily_loss.threshold))
+        if self.control.tripped:
+            self.floor = _FAR  # its end must not be missed, nor a kill
         self.next_high = _FAR
         if rules.milestone.enabled and day.high > 0 and units > 0:
             self.next_high = day.high * units * (1 + rules.equity_milestone)
@@ -112,6 +117,7 @@ class EquityState(AgentState):
             _COUNT.pack(self.returns.count),
             begun(self.returns),
             self.suite.pack(),
+            self.control.pack(),
         ))  # fmt: skip
 
     def take_parts(self) -> list[tuple[bytes, bytes]]:
@@ -134,7 +140,8 @@ class EquityState(AgentState):
         Raises:
             ValueError: another version, made with other bars, a part is missing, or damaged.
         """
-        reader = Reader(data, VERSION, "equity state")
+        version = _WITHOUT_CONTROL if data[:1] == bytes((_WITHOUT_CONTROL,)) else VERSION
+        reader = Reader(data, version, "equity state")
         agent_id = reader.text()
         offset, late = reader.fields(_HEAD)
         sequence_at = reader.at
@@ -153,12 +160,14 @@ class EquityState(AgentState):
         st.deposits = _optional(deposits)
         st.day.read(reader.fields(DAY_LAYOUT))
         st.bars.read(reader, parts)
-        st.set_bounds()
         st.alerts = read_alerts(reader)
         st.watch = watching(st.alerts)
         (count,) = reader.fields(_COUNT)
         st.returns = window_of(count, reader.take(8 * (count % BLOCK)), parts)
         st.suite = Suite.unpack(reader.take(SUITE_SIZE), st.suite.per_day)
+        if version == VERSION:
+            st.control = Control.read(reader)
+        st.set_bounds()
         reader.end()
         return st
 

@@ -31,6 +31,11 @@ PARAMETERS: dict[str, Parameter] = {
     "kill_drawdown": Parameter(
         "drawdown_exceeded", "above it a kill is due rather than a pause", "%", 1, 100
     ),
+    "auto_control": Parameter(
+        "drawdown_exceeded",
+        "the agent is paused or killed by itself, or it is only said that it would be",
+        choices=("off", "dry_run", "on"),
+    ),
     "large_loss": Parameter("return_anomaly", "a loss of this share of equity is CRITICAL", "%", 0.01, 100),
     "profile": Parameter(
         "return_anomaly", "the z-score alone, or the calibrated detectors", choices=("classic", "calibrated")

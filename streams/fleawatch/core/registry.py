@@ -180,4 +180,7 @@ def _as_registered(rules: Rules, origins: dict[str, str], agent: Agent) -> Effec
         changes[name] = rule
     if agent.mode != "live":
         changes["ceiling"] = "WARN"
+    if agent.mode == "backtest" and rules.auto_control != "off":
+        changes["auto_control"] = "off"  # it tells of the past
+        origins["drawdown_exceeded.auto_control"] = "registry: backtest"
     return Effective(replace(rules, **changes) if off or agent.mode != "live" else rules, origins)  # type: ignore[arg-type] # by name

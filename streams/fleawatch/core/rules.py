@@ -13,6 +13,7 @@ from fleawatch_schemas.wire import Severity
 Kind = Literal["level", "occurrence"]
 SEVERITIES: tuple[Severity, ...] = ("INFO", "WARN", "CRITICAL")
 Profile = Literal["classic", "calibrated"]
+AutoControl = Literal["off", "dry_run", "on"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class Rules:
 
     # parameters: `PARAMETERS` says which rule each belongs to
     kill_drawdown: float = 0.25  # above it the action asked for is a kill rather than a pause
+    auto_control: AutoControl = "off"  # whether the action is taken, or only said
     large_loss: float = 0.02  # a return anomaly that loses this share of equity is CRITICAL
     profile: Profile = "calibrated"  # of return_anomaly and strategy_drift
     false_alarms_per_fleet_day: float = 2.0  # profile calibrated: divided by `fleet_agents`

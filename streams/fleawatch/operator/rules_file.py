@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from fleawatch.core.overrides import FIELDS, PRESETS, RULE_NAMES, Layer, layers_of
+from fleawatch.core.overrides import FIELDS, PARAMETERS, PRESETS, RULE_NAMES, Layer, layers_of
 from fleawatch.core.registry import PATTERN, key_of
 from fleawatch.core.rule_checks import check, nearest
 from fleawatch.operator.documents import Document, Mistake, Place, read
@@ -94,7 +94,7 @@ def _change(place: Place, value: Any, mistakes: list[Mistake]) -> RuleChange | N
     if not isinstance(value, dict):
         mistakes.append(Mistake(place, value, _SHORT))
         return None
-    own = {name: one for name, one in value.items() if name not in FIELDS}
+    own = {name: _unquoted(name, one) for name, one in value.items() if name not in FIELDS}
     fields = {name: one for name, one in value.items() if name in FIELDS}
     try:
         return RuleChange.model_validate({**fields, "parameters": own})
@@ -103,6 +103,13 @@ def _change(place: Place, value: Any, mistakes: list[Mistake]) -> RuleChange | N
             loc = [str(part) for part in one["loc"] if str(part) in value]
             mistakes.append(Mistake((*place, *loc[:1]), one["input"], _said(one)))
         return None
+
+
+def _unquoted(parameter: str, value: Any) -> Any:
+    """YAML reads `on` and `off` as true and false: where they are words that can be chosen, they are meant as such."""
+    choices = PARAMETERS[parameter].choices if parameter in PARAMETERS else ()
+    word = "on" if value is True else "off"
+    return word if isinstance(value, bool) and word in choices else value
 
 
 def _said(error: Any) -> str:
