@@ -17,8 +17,9 @@ from fleawatch.agents.exposition import Exposition
 from fleawatch.agents.fleet import FleetAgent
 from fleawatch.agents.fleet_books import FleetTeller
 from fleawatch.agents.inputs import Follower, add_input
+from fleawatch.agents.lanes import STEPS
 from fleawatch.agents.liveness import Liveness
-from fleawatch.agents.publish import STEPS, Publisher
+from fleawatch.agents.publish import Publisher
 from fleawatch.agents.publish_attribution import AttributionPublisher
 from fleawatch.agents.reconcile import Reconciler
 from fleawatch.agents.refusals import Refusals
@@ -71,10 +72,10 @@ class Monitor(BatchApp):
         self._registry_feed = RegistryFeed(bootstrap_servers, settings, agents, self.telemetry)
         refusals = Refusals()
         fleet = FleetTeller(self, settings, agents, time.time)
-        followers: dict[str, Follower] = {
-            "equity": fleet.equity,
-            "trades": attributions,
-            "health": fleet.health,
+        followers: dict[str, tuple[Follower, ...]] = {
+            "equity": (publisher, reconciler, fleet.equity),
+            "trades": (publisher, reconciler, attributions),
+            "health": (fleet.health,),
         }
 
         def table_of(topic: str, pipeline: Any, state_type: Any) -> Any:
@@ -82,7 +83,7 @@ class Monitor(BatchApp):
                 self,
                 settings,
                 self.telemetry,
-                (publisher, reconciler, followers[topic]),
+                followers[topic],
                 refusals,
                 topic=topic,
                 pipeline=pipeline,

@@ -9,7 +9,8 @@ import pytest
 from faust.types import TP
 
 from core_records import START, Run, equity_event
-from fleawatch.agents.publish import STEPS, UPDATES_PER_SEC, Publisher
+from fleawatch.agents.lanes import STEPS
+from fleawatch.agents.publish import UPDATES_PER_SEC, Publisher
 from fleawatch.engine.produce import Outgoing
 from fleawatch.settings import Settings
 from fleawatch_schemas.wire import Metrics

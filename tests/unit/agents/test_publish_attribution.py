@@ -9,7 +9,7 @@ import orjson
 from faust.types import TP
 
 from core_records import EPOCH, START, Rec, Run
-from fleawatch.agents.publish import STEPS
+from fleawatch.agents.lanes import STEPS
 from fleawatch.agents.publish_attribution import UPDATES_PER_SEC, AttributionPublisher
 from fleawatch.core.pipeline import trades_pipeline
 from fleawatch.engine.produce import Outgoing
