@@ -29,7 +29,3 @@ class AgentState:
     def use(self, rules: Rules) -> None:
         """Apply `rules` from the next event or tick on."""
         self.rules = rules
-
-    def pack(self) -> bytes:
-        """The head: without the parts, where a state has any."""
-        raise NotImplementedError
