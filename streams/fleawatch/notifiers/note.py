@@ -55,10 +55,11 @@ class Line:
 class Note:
     """`items` is everything, or of a digest the worst ten; `lines` are all of a digest, and empty otherwise.
 
-    `ref` is this channel's own reference of the incident's first message: None for the first one. `update`: nothing but
-    that message is to change (somebody acknowledged it), nobody is to be called; only channels that edit get it.
-    `reminder` counts the repeats of what nobody has acknowledged. `why` is a sentence where the reader could wonder why
-    this channel tells it, or now: "Telegram has not delivered it", "held since 22:00".
+    `ref` is this channel's own reference of the incident's first message: None for the first one. `shared`: that message
+    tells of other alerts too, so it may be answered but not changed. `update`: nothing but that message is to change
+    (somebody acknowledged it), nobody is to be called; only channels that edit get it. `reminder` counts the repeats of
+    what nobody has acknowledged. `why` is a sentence where the reader could wonder why this channel tells it, or now:
+    "telegram has not delivered it", "held since 22:00".
     """
 
     kind: Kind
@@ -67,6 +68,7 @@ class Note:
     made: float
     lines: tuple[Line, ...] = ()
     ref: str | None = None
+    shared: bool = False
     update: bool = False
     reminder: int = 0
     why: str = ""
