@@ -9,7 +9,6 @@ from importlib.metadata import PackageNotFoundError, version
 from aiokafka.errors import KafkaError
 
 from fleawatch import __version__
-from fleawatch.core.registry import Registry, base_rules
 from fleawatch.doctor.channels import TO_PEOPLE, channels
 from fleawatch.doctor.cluster import LAG_SECS, Cluster, Group, clock_difference, newest_equity
 from fleawatch.doctor.findings import Finding
@@ -17,13 +16,11 @@ from fleawatch.doctor.protection import protection
 from fleawatch.errors import FleawatchError
 from fleawatch.local.probe import probe
 from fleawatch.settings import Settings
-from fleawatch.top.feed import Feed
-from fleawatch.top.model import Fleet
+from fleawatch.top.glance import glance
 from fleawatch.topics import Report, compare_topics
 from fleawatch_schemas.partition import partition_for
 
 ANSWER_SECS = 5.0
-READ_SECS = 15.0
 SKEW_SECS = 2.0  # agents' own are an alert from 5 s on
 LAG = 1_000
 QUIET_SECS = 30.0  # a monitor speaks every second while agents do
@@ -133,19 +130,9 @@ async def _workers(cluster: Cluster, group: Group | None) -> AsyncIterator[Findi
 
 async def _agents(servers: str, settings: Settings) -> AsyncIterator[Finding]:
     floor = settings.liveness_floor_secs
-    fleet = Fleet(Registry(base_rules(floor)), floor)
-    feed = Feed(servers, settings, fleet, time.time)
-    try:
-        await feed.start()
-        deadline = time.monotonic() + READ_SECS
-        while not feed.complete and time.monotonic() < deadline:
-            await feed.poll()
-    finally:
-        await feed.stop()
-    if not feed.complete:
-        yield Finding(
-            "warning", "agents", f"not all was read in {READ_SECS:.0f} s ({feed.progress})", "look again"
-        )
+    fleet, left_out = await glance(servers, settings)
+    if left_out:
+        yield Finding("warning", "agents", left_out, "look again")
     now = time.time()
     rows = {agent: row for agent, row in sorted(fleet.rows.items()) if not row.entry.retired}
     if not rows:
