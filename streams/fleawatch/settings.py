@@ -84,6 +84,8 @@ class Settings(BaseSettings):
     """the private key that the monitor and operators sign commands with; none: commands are unsigned"""
     control_trusted: str = ""
     """for agents: the public keys whose commands are obeyed, separated by commas; none: any command is"""
+    control_start: Literal["paused", "running"] = "paused"
+    """for agents: what they are until their control state has been read from Kafka, unless their disk remembers more"""
 
     telegram_token: SecretStr | None = Field(
         None, validation_alias=_alias("telegram_token", "TELEGRAM_TOKEN")
@@ -93,8 +95,24 @@ class Settings(BaseSettings):
     """the chat that alerts go to"""
     telegram_api_base: str = "https://api.telegram.org"
     """the Bot API, for those who run their own"""
+    telegram_thread_id: Annotated[int, Field(ge=1)] | None = None
+    """the topic of that chat that alerts go to, where it has topics"""
     slack_webhook: SecretStr | None = Field(None, validation_alias=_alias("slack_webhook", "SLACK_WEBHOOK"))
     """the incoming webhook's address, which is a secret"""
+    slack_token: SecretStr | None = None
+    """a bot's token, in place of the webhook: messages change as incidents go on, lists and charts are uploaded"""
+    slack_channel: str = ""
+    """the id of the channel that the bot writes to"""
+    slack_api_base: str = "https://slack.com/api"
+    """the Web API, for those who go through a proxy of their own"""
+    sms_url: SecretStr | None = None
+    """where `fleawatch notify sms` sends to, as Apprise writes it: `twilio://SID:TOKEN@FROM/TO`; it is a secret"""
+    apprise_urls: SecretStr | None = None
+    """where `fleawatch notify apprise` sends to: Apprise's URLs, separated by spaces or line breaks; they are secrets"""
+    ping_url: SecretStr | None = None
+    """address of a service outside that is called by `fleawatch notify ping` as long as the monitor works; it is a secret"""
+    ping_interval_secs: Annotated[float, Field(ge=1)] = 60.0
+    """how often about it is called, in seconds"""
     allow_private_receivers: bool = False
     """let notifiers call addresses in private and link-local networks"""
     telegram_users: Annotated[str, Field(pattern=_USERS)] = ""
@@ -141,7 +159,15 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
-        for name in ("control_key", "telegram_token", "slack_webhook", "bridge_api_key"):
+        for name in (
+            "control_key",
+            "telegram_token",
+            "slack_webhook",
+            "slack_token",
+            "sms_url",
+            "apprise_urls",
+            "bridge_api_key",
+        ):
             path = os.environ.get(f"{PREFIX}{name.upper()}_FILE")
             if path and not values.get(name):
                 try:

@@ -35,6 +35,7 @@ class Call:
     files: dict[str, tuple[str, bytes]] = field(default_factory=dict)  # field → file name, content
     status: int = 0
     delivered: bool = False
+    shown: str = ""  # what a person reads of it, without the channel's markup
 
     @property
     def method(self) -> str:
@@ -43,7 +44,8 @@ class Call:
 
     @property
     def text(self) -> str:
-        return str(self.payload.get("text", ""))
+        """What is read; of a call that was not taken, what was sent."""
+        return self.shown or str(self.payload.get("text", ""))
 
 
 def answer(status: int, body: Any = "", headers: Mapping[str, str] | None = None, *, kind: str = "") -> Reply:

@@ -161,12 +161,13 @@ class FakeSlack(Server):
 
     def _keep(self, ts: str, call: Call) -> None:
         controls: list[str] = []
-        text = _show(call.text, controls)
+        text = _show(str(call.payload.get("text", "")), controls)
         attachments = [_shown(one, controls) for one in call.payload.get("attachments", [])]
         before = self.messages.get(ts)
         thread = before.thread_ts if before else call.payload.get("thread_ts")
         edits = before.edits + 1 if before else 0
-        self.messages[ts] = SlackMessage(ts, text, attachments, controls, thread, edits)
+        message = self.messages[ts] = SlackMessage(ts, text, attachments, controls, thread, edits)
+        call.shown = message.everything
         call.delivered = True
 
 

@@ -59,6 +59,7 @@ class FakeSms(Server):
             return web.json_response(said, status=429, headers={"Retry-After": str(int(wait) + 1)})
         self.limits.take(call.at)
         call.delivered = True
+        call.shown = body
         self.texts.append(body)
         if twilio:
             return web.json_response({"sid": f"SM{len(self.texts):032}", "status": "queued"}, status=201)

@@ -182,6 +182,7 @@ class FakeTelegram(Server):
         payload = call.payload
         buttons = _buttons(payload)
         text, entities = _shown(payload, method)
+        call.shown = text
         known = self.messages.get(int(payload.get("message_id", 0)))
         if known is not None and known.chat_id != chat:
             known = None

@@ -7,6 +7,10 @@ _ANSI_CSI = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _BREAKS = {"\r\n": "\n", "\r": "\n", "\u0085": "\n", "\u2028": "\n", "\u2029": "\n", "\t": " "}
 _BREAK = re.compile("|".join(_BREAKS))
+JOINER = "\u2060"  # has no width and parts no word
+# What clients make clickable or ring for although nobody marked it: @names, /commands, #tags, $tags, addresses, `<!here>`,
+# [a text](that hides a link).
+_LIVE = re.compile(r"(?<!\w)[/#$](?=\w)|@(?=\w)|<(?=[!@#\w])|\](?=\()|(?<=\w)\.(?=[^\W\d_])")
 
 
 def clean(text: str) -> str:
@@ -26,6 +30,15 @@ def one_line(text: str, limit: int) -> str:
     """`clean`, on one line, at most `limit` characters (cut visibly)."""
     line = " ".join(clean(text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def inert(text: str) -> str:
+    """Looks the same, and nothing in it is a link, a command or somebody's name.
+
+    >>> inert("@all /kill 1.5").replace(JOINER, "·")
+    '@·all /·kill 1.5'
+    """
+    return _LIVE.sub(rf"\g<0>{JOINER}", text)
 
 
 def html(text: str) -> str:

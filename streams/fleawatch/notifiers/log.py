@@ -7,9 +7,11 @@ from typing import TextIO
 from fleawatch.errors import DeliveryFailed
 from fleawatch.notifiers import render
 from fleawatch.notifiers.escape import clean, one_line
-from fleawatch.notifiers.note import Note
+from fleawatch.notifiers.history import History
+from fleawatch.notifiers.note import Item, Line, Note
 from fleawatch.notifiers.pace import Pace
 from fleawatch.notifiers.post import Http
+from fleawatch.notifiers.render import word
 from fleawatch.notifiers.retry import Attempt, Outcome, Part
 from fleawatch.settings import Settings
 
@@ -20,32 +22,21 @@ class Log:
     """Writes to a stream; a stream that is gone ends the process, so that nothing is committed unseen."""
 
     name = "log"
+    edits = files = False
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self.pace = Pace(unlimited=True)
-        self.edits = self.files = False
 
     @classmethod
-    def from_settings(cls, settings: Settings, http: Http) -> "Log":  # noqa: ARG003 its siblings need both
+    def from_settings(cls, settings: Settings, http: Http, history: History | None = None) -> "Log":  # noqa: ARG003 its siblings need them
         return cls(sys.stdout)
 
     async def render(self, note: Note) -> list[Part]:
-        """`time severity status rule=… agent=… … title="…" body="…"`: what others wrote stands last and quoted."""
-        alert = note.items[0].alert
-        known = {name: text for name, text in render.facts(alert) if name not in {"rule", "agent"}}
-        words = [
-            render.at(alert.ts),
-            one_line(alert.severity, 64),
-            render.status_of(alert),
-            f"rule={one_line(alert.rule, 64)}",
-            f"agent={one_line(alert.agent_id, 64)}",
-            *(f"{name}={_quoted(text) if ' ' in text else text}" for name, text in known.items()),
-            f"title={_quoted(alert.title)}",
-            f"body={_quoted(alert.body)}",
-        ]
-        line = one_line(" ".join(words), TEXT_LIMIT)
-        return [Part(rich=line, plain=line)]
+        """A line for each alert, and for each of a digest's list."""
+        if note.lines:
+            return [_part(_listed(line, note)) for line in note.lines]
+        return [_part(_line(item, note)) for item in note.items]
 
     async def send(self, part: Part, ref: str | None, plain: bool) -> Attempt:  # noqa: ARG002, FBT001 Channel's signature; a line has no markup
         try:
@@ -57,6 +48,48 @@ class Log:
                 hint="nothing was lost: start it again",
             ) from error
         return Attempt(Outcome.DELIVERED)
+
+
+def _line(item: Item, note: Note) -> str:
+    """`time severity status rule=… agent=… … title="…" body="…"`: what others wrote stands last and quoted."""
+    alert = item.alert
+    known = {
+        "rule": word(alert.rule),
+        "agent": word(alert.agent_id),
+        "value": render.measured(alert),
+        "started": render.at(item.since),
+        "done": "; ".join(one_line(action, 120) for action in item.actions),
+        "why": one_line(note.why, 200),
+        "runbook": word(alert.runbook or ""),
+        "id": word(alert.alert_id),
+    }
+    words = [
+        render.at(alert.ts),
+        word(alert.severity),
+        render.status_of(item),
+        *(f"{name}={_quoted(text) if ' ' in text else text}" for name, text in known.items() if text),
+        f"title={_quoted(alert.title)}",
+        f"body={_quoted(alert.body)}",
+    ]
+    return " ".join(words)
+
+
+def _listed(line: Line, note: Note) -> str:
+    words = [
+        render.at(line.ts),
+        word(line.severity),
+        line.standing.replace("_", " ").upper(),
+        f"rule={word(line.rule)}",
+        f"agent={word(line.agent_id)}",
+        f"id={word(line.alert_id)}",
+        f"digest={_quoted(note.title)}",
+    ]
+    return " ".join(words)
+
+
+def _part(line: str) -> Part:
+    line = one_line(line, TEXT_LIMIT)
+    return Part(rich=line, plain=line)
 
 
 def _quoted(text: str) -> str:

@@ -32,6 +32,16 @@ class Answer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file in a form; `kind` is its content type."""
+
+    field: str
+    name: str
+    content: bytes
+    kind: str
+
+
 class Http:
     """The notifier's HTTP client. Use as a context manager."""
 
@@ -58,24 +68,50 @@ class Http:
         if self._session is not None:
             await self._session.close()
 
-    async def post(self, url: str, payload: Mapping[str, object]) -> Answer:
+    async def post(
+        self, url: str, payload: Mapping[str, object], headers: Mapping[str, str] | None = None
+    ) -> Answer:
         """POST JSON.
 
         Raises:
             NoAnswer: says what happened by the name of the failure alone, never by its text.
         """
+        kind = {"Content-Type": "application/json; charset=utf-8"}
+        return await self._call(url, orjson.dumps(payload), kind | dict(headers or {}))
+
+    async def post_form(
+        self,
+        url: str,
+        fields: Mapping[str, str],
+        file: Upload | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """POST a form, with a file as multipart. Raises NoAnswer as `post` does."""
+        form = aiohttp.FormData(fields)
+        if file is not None:
+            form.add_field(file.field, file.content, filename=file.name, content_type=file.kind)
+        return await self._call(url, form, dict(headers or {}))
+
+    async def get(self, url: str) -> Answer:
+        """GET. Raises NoAnswer as `post` does."""
+        return await self._call(url, None, {}, method="GET")
+
+    async def _call(
+        self,
+        url: str,
+        data: bytes | aiohttp.FormData | None,
+        headers: Mapping[str, str],
+        method: str = "POST",
+    ) -> Answer:
         if self._session is None:
             raise RuntimeError("Http is used as a context manager")
         try:
-            async with self._session.post(
-                url,
-                data=orjson.dumps(payload),
-                headers={"Content-Type": "application/json"},
-                allow_redirects=False,
+            async with self._session.request(
+                method, url, data=data, headers=headers, allow_redirects=False
             ) as response:
                 body = await _read(response.content)
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(response.status, headers, body)
+                said = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(response.status, said, body)
         except TimeoutError:
             raise NoAnswer(f"no full answer within {self._deadline.total:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:

@@ -1,21 +1,25 @@
-"""An alert in words, the same for every channel: the facts first, so that a cut takes the end of the body only."""
+"""The words for what an alert holds, the same on every channel. What others wrote is made harmless here, not yet escaped."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
-from fleawatch.notifiers.escape import clean, one_line
-from fleawatch.notifiers.retry import Part
-from fleawatch.notifiers.split import split
+from fleawatch.notifiers.escape import one_line
+from fleawatch.notifiers.note import Item, Standing
 from fleawatch_schemas.wire import Alert
 
+TITLE_LIMIT = 200
+WORD_LIMIT = 64  # agent, rule, unit, runbook: what the contracts allow, held here for text from elsewhere
 _MARKS = {"CRITICAL": "🔴", "WARN": "🟠", "INFO": "🔵"}
-_TITLE_LIMIT = 200
-_WORD_LIMIT = 64  # agent, rule, unit, runbook: what the contracts allow, held here for text from elsewhere
+_STANDING_MARKS: dict[Standing, str] = {"resolved": "🟢", "acknowledged": "👤", "no_data": "⚪"}
+
+
+def word(text: str) -> str:
+    """A name of somebody's."""
+    return one_line(text, WORD_LIMIT)
 
 
 def amount(number: float, unit: str) -> str:
     """Six significant digits, with the unit."""
-    return f"{number:,.6g} {one_line(unit, _WORD_LIMIT)}".rstrip()
+    return f"{number:,.6g} {word(unit)}".rstrip()
 
 
 def at(seconds: float) -> str:
@@ -26,10 +30,41 @@ def at(seconds: float) -> str:
         return f"{seconds} s since 1970"
 
 
-def status_of(alert: Alert) -> str:
-    """For example FIRING, NO DATA or RESOLVED (cleared)."""
-    word = one_line(alert.status, _WORD_LIMIT).replace("_", " ").upper()
-    return f"{word} ({one_line(alert.reason, _WORD_LIMIT).replace('_', ' ')})" if alert.reason else word
+def lasting(seconds: float) -> str:
+    """The two largest units that matter.
+
+    >>> lasting(42), lasting(754), lasting(7_500), lasting(200_000)
+    ('42 s', '13 min', '2 h 5 min', '2 d 8 h')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def mark(severity: str, standing: Standing) -> str:
+    """One coloured sign: how it stands where somebody looks after it or it is over, else how bad it is."""
+    return _STANDING_MARKS.get(standing) or _MARKS.get(severity, "")
+
+
+def status_of(item: Item) -> str:
+    """For example FIRING, ACKNOWLEDGED by ann, NO DATA or RESOLVED after 12 min (rule changed)."""
+    match item.standing:
+        case "acknowledged":
+            return f"ACKNOWLEDGED by {word(item.acked_by)}" if item.acked_by else "ACKNOWLEDGED"
+        case "resolved":
+            after = f" after {lasting(item.lasted)}" if item.lasted is not None else ""
+            reason = word(item.alert.reason or "cleared").replace("_", " ")
+            return f"RESOLVED{after}" + ("" if reason == "cleared" else f" ({reason})")
+        case "no_data":
+            return "NO DATA"
+        case _:
+            return "FIRING"
 
 
 def measured(alert: Alert) -> str:
@@ -37,41 +72,15 @@ def measured(alert: Alert) -> str:
     if alert.value is None:
         return ""
     value = amount(alert.value, alert.unit or "")
-    return (
-        value
-        if alert.threshold is None
-        else f"{value} (threshold {amount(alert.threshold, alert.unit or '')})"
-    )
+    if alert.threshold is None:
+        return value
+    return f"{value} (threshold {amount(alert.threshold, alert.unit or '')})"
 
 
-def headline(alert: Alert) -> str:
+def headline(item: Item, limit: int = TITLE_LIMIT) -> str:
     """The line that a phone shows without being unlocked."""
-    mark = "🟢" if alert.status == "resolved" else _MARKS.get(alert.severity, "")
-    return f"{mark} {one_line(alert.severity, _WORD_LIMIT)} {status_of(alert)}: {one_line(alert.title, _TITLE_LIMIT)}"
-
-
-def facts(alert: Alert) -> list[tuple[str, str]]:
-    """Name and text of each known fact. The id stands in every message, so that a repeat is recognised."""
-    known = (
-        ("value", measured(alert)),
-        ("agent", one_line(alert.agent_id, _WORD_LIMIT)),
-        ("rule", one_line(alert.rule, _WORD_LIMIT)),
-        ("started", at(alert.started_ts)),
-        ("runbook", one_line(alert.runbook or "", _WORD_LIMIT)),
-        ("id", one_line(alert.alert_id, _WORD_LIMIT)),
-    )
-    return [(name, text) for name, text in known if text]
-
-
-def parts(
-    alert: Alert, limit: int, escape: Callable[[str], str], bold: tuple[str, str] = ("", "")
-) -> list[Part]:
-    """The alert as calls of at most `limit` characters: cut first, then escaped, then each first line in bold."""
-    lines = [headline(alert), *(f"{name}: {text}" for name, text in facts(alert))]
-    text = "\n".join([*lines, *(["", clean(alert.body).strip()] if alert.body else [])])
-    room = limit - len("".join(bold))
-    made = []
-    for chunk in split(text, room, escape, f"id: {one_line(alert.alert_id, _WORD_LIMIT)}"):
-        first, newline, rest = chunk.partition("\n")
-        made.append(Part(rich=f"{bold[0]}{escape(first)}{bold[1]}{newline}{escape(rest)}", plain=chunk))
-    return made
+    alert = item.alert
+    return (
+        f"{mark(alert.severity, item.standing)} {word(alert.severity)} {status_of(item)}: "
+        f"{one_line(alert.title, limit)}"
+    ).strip()

@@ -1,9 +1,9 @@
-"""A text cut into calls, before it is escaped: a cut through `&amp;` would be refused."""
+"""A text cut to a channel's limit, before it is escaped: a cut through `&amp;` would be refused."""
 
 from collections.abc import Callable
 
-MAX_PARTS = 4  # more than this is noise on a phone; the last part says how much is missing
-_ROOM = 80  # for the line that numbers the parts and the one that says what was cut
+_CUT = "… ({:,} more characters cut)"
+_ROOM = 40  # for that line
 
 
 def utf16_units(text: str) -> int:
@@ -11,38 +11,22 @@ def utf16_units(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def split(text: str, limit: int, escape: Callable[[str], str], label: str) -> list[str]:
-    """Cut `text` into at most MAX_PARTS parts, each within `limit` before *and* after escaping.
-
-    Telegram counts after it has parsed the entities, Slack counts what it is sent: the larger of both is safe for
-    either. Further parts begin with `label` and their number, so that they are recognised when others come between.
-    """
+def fit(text: str, limit: int, escape: Callable[[str], str] = str) -> str:
+    """At most `limit` units once escaped; what is cut is said. "" where not even that fits."""
     if utf16_units(escape(text)) <= limit:
-        return [text]
-    chunks: list[str] = []
-    rest = text
-    while rest and len(chunks) < MAX_PARTS:
-        end = _fitting(rest, limit - _ROOM, escape)
-        chunks.append(rest[:end].rstrip())
-        rest = rest[end:].lstrip()
-    if rest:
-        chunks[-1] += f"\n… ({len(rest):,} more characters cut)"
-    return [
-        chunk if number == 1 else f"{label} ({number}/{len(chunks)})\n{chunk}"
-        for number, chunk in enumerate(chunks, 1)
-    ]
+        return text
+    end = _fitting(text, limit - _ROOM, escape)
+    return f"{text[:end].rstrip()}{_CUT.format(len(text) - end)}" if end else ""
 
 
 def _fitting(text: str, limit: int, escape: Callable[[str], str]) -> int:
     """Where to cut: at a line break or a space of the last quarter, else in mid-word."""
-    used, end = 0, 0
+    used = end = 0
     while end < len(text):
         used += utf16_units(escape(text[end]))
         if used > limit:
             break
         end += 1
-    else:
-        return len(text)
     for gap in ("\n", " "):
         at = text.rfind(gap, end * 3 // 4, end)
         if at > 0:

@@ -52,9 +52,9 @@ def slack(http: Http, slack_server: FakeSlack) -> Slack:
 
 
 async def test_telegram_delivers(telegram: Telegram, telegram_server: FakeTelegram) -> None:
-    assert await telegram.send(PART, None, plain=False) == Attempt(Outcome.DELIVERED)
+    assert await telegram.send(PART, None, plain=False) == Attempt(Outcome.DELIVERED, ref="-1001:1")
     (call,) = telegram_server.delivered
-    assert (call.text, call.payload["parse_mode"]) == (PART.rich, "HTML")
+    assert (call.text, call.payload["text"], call.payload["parse_mode"]) == (PART.plain, PART.rich, "HTML")
 
 
 async def test_telegram_plain_text_has_no_markup(telegram: Telegram, telegram_server: FakeTelegram) -> None:
@@ -161,7 +161,7 @@ async def test_slack_delivers_text_without_markup(slack: Slack, slack_server: Fa
         Outcome.DELIVERED
     )
     (call,) = slack_server.delivered
-    assert call.text == "a &lt;!channel&gt;"
+    assert call.text == "a <!channel>"
     assert call.payload["mrkdwn"] is False
     assert call.payload["link_names"] is False
 

@@ -25,8 +25,8 @@ GOOD: dict[str, Any] = {"telegram_token": TOKEN, "telegram_chat_id": "-1001", "s
 
 def settings(**changed: Any) -> Settings:
     values = GOOD | changed
-    for name in ("telegram_token", "slack_webhook"):
-        if isinstance(values[name], str):
+    for name in ("telegram_token", "slack_webhook", "slack_token"):
+        if isinstance(values.get(name), str):
             values[name] = SecretStr(values[name])
     return Settings.load().model_copy(update=values)
 
@@ -49,7 +49,17 @@ def test_good_settings_are_taken() -> None:
         ({"telegram_chat_id": ""}, "FLEAWATCH_TELEGRAM_CHAT_ID"),
         ({"telegram_chat_id": "my chat"}, "FLEAWATCH_TELEGRAM_CHAT_ID"),
         ({"telegram_api_base": "http://example.com"}, "FLEAWATCH_TELEGRAM_API_BASE"),
-        ({"slack_webhook": None}, "FLEAWATCH_SLACK_WEBHOOK"),
+        ({"slack_webhook": None}, "neither FLEAWATCH_SLACK_WEBHOOK nor FLEAWATCH_SLACK_TOKEN"),
+        ({"slack_token": "xoxp"}, "FLEAWATCH_SLACK_TOKEN"),
+        ({"slack_token": "xoxb-canary-123456"}, "FLEAWATCH_SLACK_CHANNEL"),
+        (
+            {
+                "slack_token": "xoxb-canary-123456",
+                "slack_channel": "C01",
+                "slack_api_base": "http://canary.example",
+            },
+            "FLEAWATCH_SLACK_API_BASE",
+        ),
         ({"slack_webhook": "http://hooks.slack.com/canary"}, "FLEAWATCH_SLACK_WEBHOOK"),
         ({"slack_webhook": "https://169.254.169.254/canary"}, "FLEAWATCH_SLACK_WEBHOOK"),
     ],

@@ -1,4 +1,4 @@
-"""Text of others: shown as text, within the limits, whole or visibly cut."""
+"""Text of others: shown as text on every channel, within its limits, whole or visibly cut."""
 
 import asyncio
 import html
@@ -6,126 +6,151 @@ import io
 import unicodedata
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleawatch.notifiers import escape, render, slack, split, telegram
+from fleawatch.notifiers import escape, render, slack_style, split, telegram
 from fleawatch.notifiers.channel import Channel
+from fleawatch.notifiers.escape import JOINER
 from fleawatch.notifiers.log import Log
-from fleawatch.notifiers.note import single
+from fleawatch.notifiers.note import Note
 from fleawatch.notifiers.post import Http
 from fleawatch.notifiers.retry import Part
-from fleawatch_schemas.wire import Alert
-from stand_ins.telegram_html import parse
+from fleawatch.notifiers.slack import Slack
+from fleawatch.runbooks.pages import Runbooks
+from notes import digest, item, note
+from stand_ins.telegram_html import found_in, parse
 
 HOSTILE = [
     "<b>bold</b><script>alert(1)</script>",
     "<!channel> <!here> <@U012> <https://evil.example|your bank>",
+    "@everyone @ann /kill all #tag $GME http://evil.com/x evil.example a@b.com [bank](http://evil.com)",
     "\x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b2J",
     "two\nlines\r\nthree\u2028four",
     "\u202egnp.exe\u2066",
     "*bold* _it_ `code` [a](http://b)",
     "&amp; &lt; &",
     "\x00\x07\x08",
+    "📉 §±× اللغة",
 ]
 hostile = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=300)).flatmap(
     lambda text: st.integers(1, 60).map(lambda times: text * times)
 )
+NOBODYS = frozenset({"b", "code", "blockquote", "a"})  # markup of ours
 
 
-def alert(**more: Any) -> Alert:
-    fields: dict[str, Any] = {
-        "alert_id": "1a2b3c4d5e6f7a8b",
-        "agent_id": "momentum-1",
-        "rule": "drawdown_exceeded",
-        "severity": "CRITICAL",
-        "status": "firing",
-        "title": "Drawdown over its limit",
-        "body": "Equity fell from 10,000 to 8,269.",
-        "value": 17.31,
-        "threshold": 15.0,
-        "unit": "%",
-        "started_ts": 1_795_000_000.0,
-        "ts": 1_795_000_001.5,
-        "runbook": "drawdown-exceeded",
-    }
-    return msgspec.convert(fields | more, Alert)
+def telegram_channel(runbooks: Runbooks | None = None) -> telegram.Telegram:
+    return telegram.Telegram(
+        Http(allow_private=False), api_base="https://x", token="1:aaaaaaaa", chat_id="1", runbooks=runbooks
+    )
 
 
-def telegram_channel() -> telegram.Telegram:
-    return telegram.Telegram(Http(allow_private=False), api_base="https://x", token="1:aaaaaaaa", chat_id="1")
+def slack_channel() -> Slack:
+    return Slack(Http(allow_private=False), webhook="https://x/y")
 
 
-def slack_channel() -> slack.Slack:
-    return slack.Slack(Http(allow_private=False), webhook="https://x/y")
+def rendered(channel: Channel, told: Note) -> list[Part]:
+    return asyncio.run(channel.render(told))
 
 
-def rendered(channel: Channel, item: Alert) -> list[Part]:
-    return asyncio.run(channel.render(single(item)))
+def log_line(told: Note) -> str:
+    return rendered(Log(io.StringIO()), told)[0].rich
 
 
-def log_line(item: Alert) -> str:
-    return rendered(Log(io.StringIO()), item)[0].rich
+def one_hostile(title: str, body: str, agent: str, rule: str, **more: Any) -> Note:
+    told = item(title=title, body=body, agent_id=agent, rule=rule, unit=agent, runbook=rule, acked_by=agent,
+      actions=(title, body), alert_id=rule)  # fmt: skip
+    return note(told, why=title, **more)
 
 
 def test_a_message_says_what_a_person_needs() -> None:
-    (part,) = rendered(telegram_channel(), alert())
-    assert part.rich == (
-        "<b>🔴 CRITICAL FIRING: Drawdown over its limit</b>\n"
-        "value: 17.31 % (threshold 15 %)\n"
-        "agent: momentum-1\n"
-        "rule: drawdown_exceeded\n"
-        "started: 2026-11-18 11:06:40 UTC\n"
-        "runbook: drawdown-exceeded\n"
-        "id: 1a2b3c4d5e6f7a8b\n"
-        "\n"
-        "Equity fell from 10,000 to 8,269."
-    )
+    told = note(item(actions=("paused by the monitor", "confirmed by the agent")))
+    (part,) = rendered(telegram_channel(Runbooks(url="https://wiki.example/{name}")), told)
+    shown, entities = parse(part.rich)
+    lines = shown.replace(JOINER, "").splitlines()
+    assert lines[:6] == [
+        "🔴 CRITICAL FIRING: momentum-1: drawdown 17.31 %",
+        "value: 17.31 % (threshold 15 %)",
+        "agent: momentum-1",
+        "rule: drawdown_exceeded",
+        "started: 2026-11-18 11:06:40 UTC",
+        "done: paused by the monitor; confirmed by the agent",
+    ]
+    assert "Equity fell from 10,000 to 8,269." in lines
+    assert lines[-2:] == [
+        "runbook: https://wiki.example/drawdown-exceeded",
+        "id: 1a2b3c4d5e6f0001",
+    ]
+    assert [(one.kind, one.href) for one in entities if one.kind == "a"] == [
+        ("a", "https://wiki.example/drawdown-exceeded")
+    ]
 
 
-def test_a_resolve_says_why() -> None:
-    (part,) = rendered(slack_channel(), alert(status="resolved", reason="rule_changed", value=None))
-    assert part.rich.splitlines()[0] == "🟢 CRITICAL RESOLVED (rule changed): Drawdown over its limit"
-    assert "value" not in part.rich
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        (note(item("acknowledged", acked_by="ann")), "👤 CRITICAL ACKNOWLEDGED by ann: "),
+        (note(item("resolved")), "🟢 CRITICAL RESOLVED after 12 min: "),
+        (note(item("resolved", reason="rule_changed")), "🟢 CRITICAL RESOLVED after 12 min (rule changed): "),
+        (note(item("no_data", severity="WARN")), "⚪ WARN NO DATA: "),
+        (note(item(number=1), item(number=2)), "🔴 CRITICAL FIRING: 2 alerts, drawdown exceeded"),
+        (digest(4000), "🔴 Held since 22:00: 4,000 alerts"),
+    ],
+)
+def test_the_first_line_says_how_it_stands(told: Note, line: str) -> None:
+    for channel in (telegram_channel(), slack_channel()):
+        assert rendered(channel, told)[0].plain.startswith(line)
 
 
 def test_the_log_line_is_one_line_with_the_words_of_others_last_and_quoted() -> None:
-    line = log_line(alert(title='a" rule=fake', body="x\ny"))
+    line = log_line(note(item(title='a" rule=fake', body="x\ny")))
     assert line == (
-        "2026-11-18 11:06:41 UTC CRITICAL FIRING rule=drawdown_exceeded agent=momentum-1 "
+        '2026-11-18 11:06:41 UTC CRITICAL FIRING rule=drawdown_exceeded agent=momentum-1 '
         'value="17.31 % (threshold 15 %)" started="2026-11-18 11:06:40 UTC" runbook=drawdown-exceeded '
-        'id=1a2b3c4d5e6f7a8b title="a\\" rule=fake" body="x\\ny"'
-    )
+        'id=1a2b3c4d5e6f0001 title="a\\" rule=fake" body="x\\ny"'
+    )  # fmt: skip
 
 
 @given(title=hostile, body=hostile, agent=hostile, rule=hostile)
 def test_telegram_shows_everything_as_text_within_its_limit(
     title: str, body: str, agent: str, rule: str
 ) -> None:
-    for part in rendered(telegram_channel(), alert(title=title, body=body, agent_id=agent, rule=rule)):
-        shown = parse(part.rich)[0]
-        assert shown == part.plain  # parses, and no markup but ours
-        assert 0 < split.utf16_units(part.rich) <= 4096
+    for part in rendered(telegram_channel(), one_hostile(title, body, agent, rule)):
+        shown, entities = parse(part.rich)
+        assert shown.replace(JOINER, "") == part.plain.replace(JOINER, "")
+        assert {one.kind for one in entities} <= NOBODYS  # no link, no name, no command that is not ours
+        assert not [one for one in entities if one.href]
+        assert not found_in(part.plain)
+        assert 0 < split.utf16_units(shown) <= telegram.TEXT_LIMIT
         assert_harmless(part.rich)
 
 
 @given(title=hostile, body=hostile, agent=hostile, rule=hostile)
 def test_slack_text_holds_no_control_sequence(title: str, body: str, agent: str, rule: str) -> None:
-    for part in rendered(slack_channel(), alert(title=title, body=body, agent_id=agent, rule=rule)):
-        assert "<" not in part.rich
-        assert ">" not in part.rich
+    for part in rendered(slack_channel(), one_hostile(title, body, agent, rule)):
+        texts = [part.rich, *_texts(part.extra["attachments"])]
+        for text in texts:
+            assert "<" not in text
+            assert ">" not in text
+            assert_harmless(text)
         assert html.unescape(part.rich) == part.plain
-        assert 0 < split.utf16_units(part.rich) <= slack.TEXT_LIMIT
-        assert_harmless(part.rich)
+        assert max(map(split.utf16_units, texts)) <= slack_style.TEXT_LIMIT
 
 
 @given(title=hostile, body=hostile, agent=hostile, rule=hostile)
 def test_a_log_line_stays_one_line(title: str, body: str, agent: str, rule: str) -> None:
-    line = log_line(alert(title=title, body=body, agent_id=agent, rule=rule))
+    line = log_line(one_hostile(title, body, agent, rule))
     assert len(line.splitlines()) == 1
     assert_harmless(line)
+
+
+def _texts(found: object) -> list[str]:
+    """Every string in an attachment."""
+    if isinstance(found, str):
+        return [found]
+    values = found.values() if isinstance(found, dict) else found if isinstance(found, list) else []
+    return [text for value in values for text in _texts(value)]
 
 
 def assert_harmless(text: str) -> None:
@@ -144,31 +169,45 @@ def test_a_lone_surrogate_is_dropped() -> None:
     assert escape.clean("a\ud800b") == "ab"
 
 
-def test_split_before_escaping() -> None:
-    # 4,000 ampersands are 20,000 characters once escaped. Breaks if the escaped text is cut: "&am" would be refused.
-    parts = rendered(telegram_channel(), alert(body="&" * 4000))
-    assert 1 < len(parts) <= split.MAX_PARTS
-    assert all(parse(part.rich)[0] for part in parts)
-    assert all("1a2b3c4d5e6f7a8b" in part.plain for part in parts)
+@pytest.mark.parametrize("text", ["17.31 %", "10,000.5", "a/b and 3 # 4", "p95 < 2 s", "x - y"])
+def test_what_is_no_link_stays_as_it_is(text: str) -> None:
+    assert escape.inert(text) == text
 
 
-def test_a_body_within_the_parts_is_whole() -> None:
-    words = " ".join(f"word{n}" for n in range(1200))
-    parts = rendered(telegram_channel(), alert(body=words))
-    joined = " ".join(part.plain.partition("\n")[2] if n else part.plain for n, part in enumerate(parts))
-    assert joined.split("\n\n", 1)[1].split() == words.split()
+@pytest.mark.parametrize("body", ["&" * 200_000, "x" * 200_000, "📉" * 4000, "word " * 40_000])
+def test_an_endless_body_is_cut_and_says_so(body: str) -> None:
+    """Escaped, an ampersand is five characters: breaks if the escaped text is cut, "&am" would be refused."""
+    (part,) = rendered(telegram_channel(), note(item(body=body)))
+    shown, _ = parse(part.rich)
+    assert "more characters cut)" in shown
+    assert shown.endswith("id: 1a2b3c4d5e6f0001")
+    assert split.utf16_units(shown) <= telegram.TEXT_LIMIT
 
 
-def test_an_endless_body_is_cut_and_says_so() -> None:
-    parts = rendered(telegram_channel(), alert(body="x" * 200_000))
-    assert len(parts) == split.MAX_PARTS
-    assert parts[-1].plain.endswith("more characters cut)")
+def test_all_ids_of_a_group_that_is_too_long_are_in_a_file() -> None:
+    told = note(*(item(number=number, title="x" * 200) for number in range(100)))
+    text, file = rendered(telegram_channel(), told)
+    assert "more" in text.plain.splitlines()[-1]
+    assert file.file is not None
+    content = file.file.content.decode()
+    assert all(one in content for one in told.ids)
 
 
-def test_length_is_counted_as_telegram_counts_it() -> None:
-    # An emoji is two units there, one character here.
-    parts = rendered(telegram_channel(), alert(body="📉" * 4000))
-    assert all(split.utf16_units(part.rich) <= telegram.TEXT_LIMIT for part in parts)
+def test_a_digest_is_one_call_with_every_id_in_its_file() -> None:
+    told = digest(4000)
+    (part,) = rendered(telegram_channel(), told)
+    assert split.utf16_units(part.plain) <= telegram.CAPTION_LIMIT
+    assert "counts: CRITICAL 3 firing; WARN 3,997 firing" in part.plain
+    assert sum("momentum-1" in line for line in part.plain.splitlines()) == 10
+    assert part.file is not None
+    assert [row.split(",")[0] for row in part.file.content.decode().splitlines()[1:]] == list(told.ids)
+
+
+def test_a_cell_that_a_spreadsheet_would_calculate_is_text() -> None:
+    told = note(*(item(number=number, title="x" * 200, agent_id="=1+1") for number in range(100)))
+    file = rendered(telegram_channel(), told)[-1].file
+    assert file is not None
+    assert ",'=1+1," in file.content.decode()
 
 
 @pytest.mark.parametrize("seconds", [1e15, -1e15, 1e308])
