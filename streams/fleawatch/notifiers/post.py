@@ -25,7 +25,7 @@ class NoAnswer(DeliveryFailed):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Body of at most ANSWER_LIMIT_BYTES, as sent (never decompressed). Header names are lower-case."""
+    """Body of at most the client's limit, as sent (never decompressed). Header names are lower-case."""
 
     status: int
     headers: Mapping[str, str]
@@ -45,8 +45,15 @@ class Upload:
 class Http:
     """The notifier's HTTP client. Use as a context manager."""
 
-    def __init__(self, *, allow_private: bool, deadline_secs: float = DEADLINE_SECS) -> None:
+    def __init__(
+        self,
+        *,
+        allow_private: bool,
+        deadline_secs: float = DEADLINE_SECS,
+        answer_limit_bytes: int = ANSWER_LIMIT_BYTES,
+    ) -> None:
         self._allow_private = allow_private
+        self._limit = answer_limit_bytes
         self._deadline = aiohttp.ClientTimeout(total=deadline_secs)
         self._session: aiohttp.ClientSession | None = None
 
@@ -109,7 +116,7 @@ class Http:
             async with self._session.request(
                 method, url, data=data, headers=headers, allow_redirects=False
             ) as response:
-                body = await _read(response.content)
+                body = await _read(response.content, self._limit)
                 said = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status, said, body)
         except TimeoutError:
@@ -118,10 +125,10 @@ class Http:
             raise NoAnswer(type(error).__name__) from None
 
 
-async def _read(content: aiohttp.StreamReader) -> bytes:
+async def _read(content: aiohttp.StreamReader, limit: int) -> bytes:
     body = bytearray()
     async for chunk in content.iter_any():
         body += chunk
-        if len(body) > ANSWER_LIMIT_BYTES:
-            raise NoAnswer(f"an answer of more than {ANSWER_LIMIT_BYTES // 1024} KiB")
+        if len(body) > limit:
+            raise NoAnswer(f"an answer of more than {limit // 1024} KiB")
     return bytes(body)

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 TEXT_LIMIT = 4096  # "1-4096 characters after entities parsing" (sendMessage, `text`)
 CAPTION_LIMIT = 1024  # "0-1024 characters after entities parsing" (sendDocument, `caption`)
-_TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{8,128}\Z")  # else it could change the path of the URL
+TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{8,128}\Z")  # else it could change the path of the URL
 _DETAIL_LIMIT = 200
 _STYLE = TelegramStyle()
 
@@ -68,16 +68,7 @@ class Telegram:
     @classmethod
     def from_settings(cls, settings: Settings, http: Http, history: History | None = None) -> "Telegram":
         """Raise ConfigError, naming the variable, for what is missing or cannot be right."""
-        token = settings.telegram_token.get_secret_value() if settings.telegram_token else ""
-        if not token:
-            raise ConfigError(
-                "FLEAWATCH_TELEGRAM_TOKEN is not set",
-                hint="@BotFather gives one; FLEAWATCH_TELEGRAM_TOKEN_FILE names a file",
-            )
-        if not _TOKEN.match(token):
-            raise ConfigError(
-                "FLEAWATCH_TELEGRAM_TOKEN is not a bot token", hint="one looks like 123456:ABC-def_…"
-            )
+        token = token_of(settings)
         if not CHAT.match(settings.telegram_chat_id):
             raise ConfigError(
                 "FLEAWATCH_TELEGRAM_CHAT_ID is not set to a chat",
@@ -170,6 +161,21 @@ class Telegram:
             field, part.file.name, part.file.content, "image/png" if picture else "text/csv; charset=utf-8"
         )
         return await self._http.post_form(f"{self._base}send{field.capitalize()}", form, upload)
+
+
+def token_of(settings: Settings) -> str:
+    """Raise ConfigError for what is missing or cannot be a bot's token."""
+    token = settings.telegram_token.get_secret_value() if settings.telegram_token else ""
+    if not token:
+        raise ConfigError(
+            "FLEAWATCH_TELEGRAM_TOKEN is not set",
+            hint="@BotFather gives one; FLEAWATCH_TELEGRAM_TOKEN_FILE names a file",
+        )
+    if not TOKEN.match(token):
+        raise ConfigError(
+            "FLEAWATCH_TELEGRAM_TOKEN is not a bot token", hint="one looks like 123456:ABC-def_…"
+        )
+    return token
 
 
 def _part(note: Note, before: str, limit: int, runbooks: Runbooks) -> Part:
