@@ -1,18 +1,18 @@
 """Signatures of commands and control states: Ed25519 over the canonical JSON of all other fields.
 
 A record is signed and checked as the JSON object that is sent, fields that a reader does not know included. A key's id
-is the beginning of its hash, so that an id and a key cannot be confused. Needs the extra `signed`.
+is the beginning of its hash, so that an id and a key cannot be confused. The library is loaded when there is a key: a
+fleet without any does not need the extra `signed`.
 """
 
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from types import ModuleType
 from typing import Any, Final, Self
 
 import orjson
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from fleawatch.errors import ConfigError
 from fleawatch.settings import Settings
@@ -49,7 +49,7 @@ class Signer:
     """A private key. `public` is what those who verify need, in base64."""
 
     def __init__(self, seed: bytes) -> None:
-        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self._key = _ed25519().Ed25519PrivateKey.from_private_bytes(seed)
         raw = self._key.public_key().public_bytes_raw()
         self.key_id = key_id_of(raw)
         self.public = b64encode(raw).decode()
@@ -80,7 +80,7 @@ class Keyring:
     """The public keys that are trusted: one, or while keys are rotated two."""
 
     def __init__(self, public: Iterable[bytes]) -> None:
-        self._keys = {key_id_of(raw): Ed25519PublicKey.from_public_bytes(raw) for raw in public}
+        self._keys = {key_id_of(raw): _ed25519().Ed25519PublicKey.from_public_bytes(raw) for raw in public}
 
     @property
     def key_ids(self) -> list[str]:
@@ -106,11 +106,23 @@ class Keyring:
         key = self._keys.get(key_id) if isinstance(key_id, str) else None
         if key is None:
             raise BadSignature(f"the key {key_id!r:.40} is not trusted")
+        from cryptography.exceptions import InvalidSignature
+
         try:
             raw = b64decode(signature, validate=True)
             key.verify(raw, canonical(record))
         except (NotBase64, TypeError, ValueError, InvalidSignature):
             raise BadSignature("the signature is wrong") from None
+
+
+def _ed25519() -> ModuleType:
+    try:
+        from cryptography.hazmat.primitives.asymmetric import ed25519
+    except ModuleNotFoundError as exc:
+        raise ConfigError(
+            f"keys need the package {exc.name!r}", hint="pip install 'fleawatch[signed]'"
+        ) from None
+    return ed25519
 
 
 def _key_bytes(text: str, what: str) -> bytes:

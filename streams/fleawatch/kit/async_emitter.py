@@ -11,6 +11,7 @@ from fleawatch.kit.options import EmitterOptions
 from fleawatch.kit.stats import Stats, Undelivered
 from fleawatch.kit.turning import Turning
 from fleawatch.settings import Settings
+from fleawatch_schemas.wire_control import State
 
 P = ParamSpec("P")
 Call = Callable[Concatenate[Emitter, P], None]
@@ -64,6 +65,20 @@ class AsyncEmitter:
     def health_port(self) -> int | None:
         """Where the agent's port is, once it is open."""
         return self._emitter.health_port
+
+    @property
+    def control(self) -> State:
+        """What the agent is to be; see `Emitter.control`."""
+        return self._emitter.control
+
+    @property
+    def may_open(self) -> bool:
+        """Whether a position may be opened: ask it right before. Costs nothing, and never waits."""
+        return self._emitter.may_open
+
+    async def wait_until_ready(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - as its sibling's
+        """Wait until the control state has been read and the callbacks were told of it; False if that took too long."""
+        return await asyncio.to_thread(self._emitter.wait_until_ready, timeout)
 
     def stats(self) -> Stats:
         return self._emitter.stats()

@@ -1,4 +1,4 @@
-"""The emitter's thread: an event loop of its own with the courier, the heartbeats and the agent's port."""
+"""The emitter's thread: an event loop of its own with the courier, the heartbeats, the orders and the agent's port."""
 
 import asyncio
 import logging
@@ -9,6 +9,7 @@ from contextlib import suppress
 from fleawatch.kit.courier import Courier
 from fleawatch.kit.endpoint import Endpoint
 from fleawatch.kit.heart import Heart
+from fleawatch.kit.orders import Orders
 from fleawatch.kit.spool import Spool
 from fleawatch.kit.turning import Turning
 
@@ -27,6 +28,7 @@ class Backstage:
         courier: Courier,
         open_spool: Callable[[], Spool] | None,
         heart: Heart,
+        orders: Orders,
         *,
         endpoint: Endpoint | None,
         turning: Turning | None,
@@ -35,6 +37,7 @@ class Backstage:
         self._agent_id = agent_id
         self._open_spool = open_spool
         self._heart = heart
+        self._orders = orders
         self._endpoint = endpoint
         self._turning = turning
         self._thread = threading.Thread(target=self._run, name=f"fleawatch {agent_id}", daemon=True)
@@ -79,6 +82,7 @@ class Backstage:
         tasks = [asyncio.create_task(self._heart.beat())]
         if self._turning is not None:
             tasks.append(asyncio.create_task(self._turning.watch()))
+        tasks.append(asyncio.create_task(self._orders.follow()))
         await self.courier.start(self._open_spool, f"fleawatch {self._agent_id} disk")
         await self._stop.wait()
         for task in tasks:
@@ -88,4 +92,5 @@ class Backstage:
         if self._endpoint is not None:
             self._endpoint.close()
         self._ended.set()  # what is left to do nobody needs to wait for
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.courier.disconnect()

@@ -15,15 +15,17 @@ from typing import Final, Literal, Self
 
 from fleawatch.errors import ConfigError
 from fleawatch.kit.backstage import Backstage
+from fleawatch.kit.callbacks import Callback, Callbacks
 from fleawatch.kit.checks import Check, Finding
 from fleawatch.kit.courier import Courier
 from fleawatch.kit.endpoint import Endpoint, bind
 from fleawatch.kit.examiner import CHECK_SECS, Examiner
-from fleawatch.kit.heart import Heart
+from fleawatch.kit.heart import Heart, tell
 from fleawatch.kit.home import Home
 from fleawatch.kit.lane import Lane
 from fleawatch.kit.link import Link
 from fleawatch.kit.open_emitters import OPEN
+from fleawatch.kit.orders import Orders
 from fleawatch.kit.pages import View, pages
 from fleawatch.kit.plain import plain_equity, plain_trade
 from fleawatch.kit.spool import Spool, newest_epoch
@@ -35,6 +37,7 @@ from fleawatch.settings import Settings
 from fleawatch_schemas import wire
 from fleawatch_schemas.codec import decode_equity, decode_health, decode_trade
 from fleawatch_schemas.wire import Equity, Health, Trade, encode
+from fleawatch_schemas.wire_control import State
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +67,10 @@ class Emitter:
         equity_interval_secs: float | None = None,
         labels: Mapping[str, str] | None = None,
         checks: Mapping[str, Check] | None = None,
+        on_pause: Callback | None = None,
+        on_resume: Callback | None = None,
+        on_kill: Callback | None = None,
+        on_flatten: Callback | None = None,
         stale_secs: float = STALE_SECS,
         health_port: int | None = None,
         health_host: str = "127.0.0.1",
@@ -76,6 +83,7 @@ class Emitter:
         `equity_interval_secs`, how often this agent means to send equity, and `labels` go with every heartbeat.
         `checks` (see `fleawatch.kit.checks`), by name, are made for every heartbeat and for `/health`; a further one, "strategy",
         is made from the first `acted` on, and fails after `stale_secs` without another.
+        `on_pause`, `on_resume`, `on_kill` and `on_flatten` are called with the reason when the agent is told so: docs/control.md.
         `health_port`: where `/livez`, `/health` and `/metrics` are served, 0 for a free port, None for none.
         `spill_dir` is a folder of this agent's own, by default one in `FLEAWATCH_DATA_DIR`; it grows to `spill_limit_bytes`.
         """
@@ -86,12 +94,13 @@ class Emitter:
         self._spill_limit = spill_limit_bytes
         self._heartbeat_secs = heartbeat_secs
         self._equity_interval_secs = equity_interval_secs
-        self._labels = dict(labels) if labels else None
+        self._labels = dict(labels or {})
         self._began = time.monotonic()
         self._stale_secs = stale_secs
         self._health_at = None if health_port is None else (health_host, health_port)
         self._vitals = Vitals()
         self._last_equity: Equity | None = None
+        self._orders = Orders(self._settings, agent_id, Callbacks(on_pause, on_resume, on_kill, on_flatten))
         # Half of the interval, so that a check that hangs delays no heartbeat by more.
         self._examiner = Examiner(checks or {}, check_secs=min(CHECK_SECS, heartbeat_secs / 2))
         self.health_port: int | None = None
@@ -126,7 +135,11 @@ class Emitter:
                 listening.close()
             raise
         link = Link(self._settings, self.agent_id)
+        orders, held = self._orders, self._home is not None
+        if held:
+            orders.remember_in(self._spill_dir)
         if turning is not None:
+            orders.of_loop(turning.loop)
             self._examiner.of_loop(turning.loop)
             self._examiner.add("event_loop", turning.turns)
         endpoint = None
@@ -134,7 +147,7 @@ class Emitter:
             self.health_port = listening.getsockname()[1]
             view = View(
                 self.agent_id, self._examiner, self._vitals, turning, self._uptime, self.stats,
-                lambda: self._last_equity, lambda: link.connected,
+                lambda: self._last_equity, lambda: link.connected, lambda: (orders.state, *orders.counts),
             )  # fmt: skip
             endpoint = Endpoint(pages(view), listening)
         self._state = "open"
@@ -143,8 +156,9 @@ class Emitter:
         self._backstage = Backstage(
             self.agent_id,
             Courier(self._inbox, self._lanes, link, self._spill_limit),
-            (lambda: Spool(self._spill_dir, self.epoch)) if self._home is not None else None,
+            (lambda: Spool(self._spill_dir, self.epoch)) if held else None,
             Heart(self._examiner, self._beat, self._heartbeat_secs),
+            orders,
             endpoint=endpoint,
             turning=turning,
         )
@@ -157,6 +171,7 @@ class Emitter:
         with self._lanes[2].lock:  # no heartbeat says "ok" after this
             self.health("stopping")
             self._state = "closed"
+        self._orders.shut()
         result = Undelivered(*self._backstage.end(timeout))
         if self._home is not None:
             self._home.close()
@@ -239,7 +254,8 @@ class Emitter:
             latency = {name: float(ms) for name, ms in api_latency_ms.items()} if api_latency_ms else None
             event = Health(
                 1, self.agent_id, self.epoch, lane.seq, time.time(), status, self._uptime(), self._heartbeat_secs, results,
-                errors_1h, last_error, latency, last_action_ts, self._equity_interval_secs, self._labels,
+                errors_1h, last_error, latency, last_action_ts, self._equity_interval_secs,
+                self._orders.labelled(self._labels),
             )  # fmt: skip
             event = tidy(event)
             decode_health(encode(event))
@@ -248,12 +264,26 @@ class Emitter:
     def acted(self) -> None:
         """The strategy did what it does: call it once a round. Its check fails when that stays away."""
         if self._vitals.acted_at is None:
-            self._examiner.add("strategy", self._strategy)
+            self._examiner.add("strategy", lambda: self._vitals.acts(self._stale_secs))
         self._vitals.acted()
 
     def error(self, error: object) -> None:
         """Count an error, an exception or a text, and tell of the last one, with what looks like a secret removed."""
         self._vitals.error(error)
+
+    @property
+    def control(self) -> State:
+        """What the agent is to be: "paused" (open nothing, manage exits) also until that is known, and after `close`."""
+        return self._orders.state
+
+    @property
+    def may_open(self) -> bool:
+        """Whether a position may be opened: ask it right before. Costs nothing, and never waits."""
+        return self._orders.may_open
+
+    def wait_until_ready(self, timeout: float | None = None) -> bool:
+        """Wait until the control state has been read and the callbacks were told of it; False if that took too long."""
+        return self._orders.wait(timeout)
 
     def flush(self, timeout: float = CLOSE_SECS) -> bool:
         """Wait until everything emitted so far, by anybody, is delivered; False if that took too long."""
@@ -283,27 +313,9 @@ class Emitter:
         decode_health(encode(event))
 
     def _beat(self, found: Mapping[str, Finding]) -> None:
-        vitals = self._vitals
         with self._lanes[2].lock:
-            if self._state != "open":
-                return
-            self.health(
-                "ok" if all(finding.ok for finding in found.values()) else "degraded",
-                checks={name: finding.ok for name, finding in found.items()},
-                api_latency_ms={
-                    name: one.latency_ms
-                    for name, one in found.items()
-                    if one.api and one.latency_ms is not None
-                },
-                errors_1h=vitals.errors_1h() if vitals.errors else None,
-                last_error=vitals.last_error,
-                last_action_ts=vitals.acted_at,
-            )
-
-    def _strategy(self) -> Finding:
-        acted = self._vitals.acted_at
-        silent = time.time() - acted if acted is not None else 0.0
-        return Finding(silent < self._stale_secs, f"acted {silent:.0f} s ago")
+            if self._state == "open":
+                tell(self.health, self._vitals, found)
 
     def _uptime(self) -> float:
         return time.monotonic() - self._began
@@ -311,7 +323,7 @@ class Emitter:
     def _hand_over(self, lane: Lane, event: Equity | Trade | Health) -> None:
         """The event is valid and its number used up, whatever becomes of it: a lost one shows as a gap."""
         if self._state != "open":
-            self._refuse_use(lane)
+            lane.refuse_use(self._state, self.agent_id)
             return
         lane.seq += 1
         if len(self._inbox) < INBOX_EVENTS:
@@ -319,20 +331,10 @@ class Emitter:
         else:
             lane.lost_at_door += 1
 
-    def _refuse_use(self, lane: Lane) -> None:
-        if self._state == "new":
-            raise RuntimeError("the emitter is not started: use it as `with Emitter(...)`")
-        if self._state == "forked":
-            raise RuntimeError(
-                "this emitter belongs to the parent process: make one with another id after the fork"
-            )
-        if not lane.lost_at_door:
-            log.warning("%s: an event was emitted after close(), and is lost", self.agent_id)
-        lane.lost_at_door += 1  # a thread that outlives the emitter by a moment must not fail for it
-
     def after_fork(self) -> None:
         """In the child: the threads are gone, so what is the parent's stays the parent's."""
         self._state = "forked"
+        self._orders.shut()
         for lane in self._lanes:
             lane.lock = RLock()  # another thread, which is not here, may have held it
         if self._home is not None:

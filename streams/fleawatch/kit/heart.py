@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from fleawatch.kit.checks import Finding
 from fleawatch.kit.examiner import Examiner
+from fleawatch.kit.vitals import Vitals
 
 log = logging.getLogger(__name__)
 
@@ -31,3 +32,17 @@ class Heart:
                 self._send(await self._examiner.results())
             except Exception:  # such as a check's name that JSON cannot carry: without heartbeats the agent counts as stopped
                 log.exception("a heartbeat could not be sent")
+
+
+def tell(health: Callable[..., None], vitals: Vitals, found: Mapping[str, Finding]) -> None:
+    """Send a heartbeat with what was found, by `health`."""
+    health(
+        "ok" if all(finding.ok for finding in found.values()) else "degraded",
+        checks={name: finding.ok for name, finding in found.items()},
+        api_latency_ms={
+            name: one.latency_ms for name, one in found.items() if one.api and one.latency_ms is not None
+        },
+        errors_1h=vitals.errors_1h() if vitals.errors else None,
+        last_error=vitals.last_error,
+        last_action_ts=vitals.acted_at,
+    )

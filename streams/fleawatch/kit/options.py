@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypedDict
 
+from fleawatch.kit.callbacks import Callback
 from fleawatch.kit.checks import Check
 
 
@@ -14,6 +15,10 @@ class EmitterOptions(TypedDict, total=False):
     equity_interval_secs: float | None
     labels: Mapping[str, str] | None
     checks: Mapping[str, Check] | None
+    on_pause: Callback | None
+    on_resume: Callback | None
+    on_kill: Callback | None
+    on_flatten: Callback | None
     stale_secs: float
     health_port: int | None
     health_host: str

@@ -15,12 +15,16 @@ from fleawatch.kit.stats import Stats
 from fleawatch.kit.turning import Turning
 from fleawatch.kit.vitals import Vitals
 from fleawatch_schemas.wire import Equity
+from fleawatch_schemas.wire_control import State
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class View(NamedTuple):
-    """What the pages are made of. `connected`: events reach Kafka; None before the first has."""
+    """What the pages are made of. `connected`: events reach Kafka; None before the first has.
+
+    `control`: what the agent is to be, and how many commands it has applied and refused.
+    """
 
     agent_id: str
     examiner: Examiner
@@ -30,6 +34,7 @@ class View(NamedTuple):
     stats: Callable[[], Stats]
     equity: Callable[[], Equity | None]
     connected: Callable[[], bool | None]
+    control: Callable[[], tuple[State, int, int]]
 
 
 def pages(view: View) -> dict[str, Page]:
@@ -45,6 +50,7 @@ def pages(view: View) -> dict[str, Page]:
             "status": "ok" if well else "degraded",
             "uptime_secs": round(view.uptime(), 3),
             "agent_id": view.agent_id,
+            "control": view.control()[0],
             "checks": {name: _shown(finding) for name, finding in found.items()},
             "timestamp": time.time(),
         }
@@ -109,6 +115,11 @@ def exposition(view: View, found: Mapping[str, Finding]) -> str:
     add("events_spilled_total", "counter", "That went by way of the disk.", [(me, stats.spilled)])
     add("events_dropped_total", "counter", "Given up: no room, or refused by Kafka.", [(me, stats.dropped)])
     add("events_queued", "gauge", "Waiting for Kafka, in memory or on disk.", [(me, stats.queued)])
+    state, applied, refused = view.control()
+    add("control_state", "gauge", "1 for what the agent is to be.",
+        [(f'{me},state="{one}"', int(one == state)) for one in ("running", "paused", "killed")])  # fmt: skip
+    add("commands_total", "counter", "Commands to the agent, by what became of them.",
+        [(f'{me},status="applied"', applied), (f'{me},status="refused"', refused)])  # fmt: skip
     if connected is not None:
         add("kafka_connected", "gauge", "1: events reach Kafka.", [(me, int(connected))])
     return "\n".join(lines) + "\n"

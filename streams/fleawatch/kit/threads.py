@@ -10,7 +10,7 @@ from typing import TypeVar
 ResultT = TypeVar("ResultT")
 
 
-def in_thread(call: Callable[[], ResultT]) -> "asyncio.Future[ResultT]":
+def in_thread(call: Callable[[], ResultT], name: str = "fleawatch check") -> "asyncio.Future[ResultT]":
     """Of the running event loop. Whatever `call` raises, `SystemExit` too, is its exception: an ordinary one."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[ResultT] = loop.create_future()
@@ -35,7 +35,7 @@ def in_thread(call: Callable[[], ResultT]) -> "asyncio.Future[ResultT]":
                 loop.call_soon_threadsafe(settle, result)
 
     try:
-        threading.Thread(target=work, name="fleawatch check", daemon=True).start()
+        threading.Thread(target=work, name=name, daemon=True).start()
     except RuntimeError as exc:  # there are too many threads, or the interpreter is shutting down
         done.set_exception(exc)
     return done

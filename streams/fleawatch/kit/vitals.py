@@ -4,6 +4,7 @@ import time
 from collections import deque
 from typing import Final
 
+from fleawatch.kit.checks import Finding
 from fleawatch.kit.redact import redact
 
 HOUR: Final = 3600.0
@@ -21,6 +22,11 @@ class Vitals:
 
     def acted(self) -> None:
         self.acted_at = time.time()
+
+    def acts(self, stale_secs: float) -> Finding:
+        """The check of the strategy, once it has acted."""
+        silent = time.time() - self.acted_at if self.acted_at is not None else 0.0
+        return Finding(silent < stale_secs, f"acted {silent:.0f} s ago")
 
     def error(self, error: object) -> None:
         self.last_error = redact(

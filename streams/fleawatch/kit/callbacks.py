@@ -1,0 +1,94 @@
+"""The agent's own code that obeys: called in a thread of its own; what is to be awaited of it, in the agent's event loop."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import NamedTuple
+
+from fleawatch.kit.threads import in_thread
+from fleawatch_schemas.wire_control import Action
+
+log = logging.getLogger(__name__)
+
+Callback = Callable[[str], object]
+"""Gets the reason. What it returns means nothing, but is awaited if it can be."""
+
+
+class Outcome(NamedTuple):
+    """`failed`: the agent's own code did not do it; a mere lack of such code is no failure, but is not `ok` either."""
+
+    ok: bool
+    detail: str = ""
+    failed: bool = False
+
+
+class Callbacks:
+    """`on_kill` is `on_pause` where there is none: that stops more than nothing."""
+
+    def __init__(
+        self,
+        on_pause: Callback | None,
+        on_resume: Callback | None,
+        on_kill: Callback | None,
+        on_flatten: Callback | None,
+    ) -> None:
+        self._given: dict[Action, Callback | None] = {
+            "pause": on_pause, "resume": on_resume, "kill": on_kill or on_pause, "flatten": on_flatten,
+        }  # fmt: skip
+        self._kills_by_pause = on_kill is None
+        self._asked_at: float | None = None
+        self._agents_loop: asyncio.AbstractEventLoop | None = None
+
+    def asked(self) -> None:
+        """The agent asks whether it may open a position: who asks needs no callback to be stopped."""
+        self._asked_at = time.monotonic()
+
+    def of_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Where async callbacks run, if the agent has an event loop of its own."""
+        self._agents_loop = loop
+
+    async def call(self, action: Action, reason: str) -> Outcome:
+        """Returns when the agent's code has; an exception of its is an outcome."""
+        callback = self._given[action]
+        if callback is None:
+            return self._without(action)
+        by_pause = action == "kill" and self._kills_by_pause
+        name = "pause" if by_pause else action
+        try:
+            result = await in_thread(lambda: callback(reason), f"fleawatch on_{name}")
+            if isawaitable(result):
+                await self._awaited(result)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return Outcome(ok=False, detail=f"on_{name} was cancelled", failed=True)
+        except (Exception, SystemExit, KeyboardInterrupt) as exc:
+            log.exception("on_%s failed", name)
+            return Outcome(ok=False, detail=f"on_{name} raised {type(exc).__name__}", failed=True)
+        return Outcome(ok=True, detail="by on_pause: there is no on_kill" if by_pause else "")
+
+    async def _awaited(self, result: Awaitable[object]) -> None:
+        loop = self._agents_loop
+        if loop is None or loop is asyncio.get_running_loop():
+            await result
+            return
+
+        async def there() -> None:
+            await result
+
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(there(), loop))
+
+    def _without(self, action: Action) -> Outcome:
+        if action == "flatten":
+            return Outcome(ok=False, detail="no handler: there is no on_flatten")
+        if self._asked_at is not None:
+            ago = time.monotonic() - self._asked_at
+            return Outcome(ok=True, detail=f"no handler, but the agent asks may_open ({ago:.0f} s ago)")
+        if action == "resume" and not any(self._given.values()):
+            return Outcome(ok=True, detail="no handler: it had not stopped")
+        return Outcome(
+            ok=False, detail=f"no handler: there is no on_{action}, and the agent never asks may_open"
+        )
