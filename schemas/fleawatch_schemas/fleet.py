@@ -36,6 +36,8 @@ class FleetAgents(Contract):
     """Counted with their last equity, which is older than it should be."""
     under_water: Count
     """Their drawdown is over their own warning."""
+    tripped: Count = 0
+    """Their drawdown is over their own limit, by samples that count for control."""
 
 
 class FleetGroup(Contract):
@@ -46,6 +48,13 @@ class FleetGroup(Contract):
     """Of a group: silent. Of a venue: its check fails."""
     names: list[AgentId]
     """Of those, the first few."""
+
+
+class FleetTrips(Contract):
+    """Live agents that fell over their drawdown limits, by samples that count for control, in one second of append time."""
+
+    second: Count
+    agents: Count
 
 
 class FleetPartial(Contract):
@@ -71,6 +80,10 @@ class FleetPartial(Contract):
     """The first few of them."""
     groups: dict[str, FleetGroup]
     venues: dict[str, FleetGroup]
+    trips: list[FleetTrips] = Field(default_factory=list)
+    """Of the last ten minutes."""
+    tripped_agents: list[AgentId] = Field(default_factory=list)
+    """The first few that are over their limits now."""
 
 
 class FleetFigures(Contract):

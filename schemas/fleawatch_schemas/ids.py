@@ -27,3 +27,8 @@ def anomaly_id(agent_id: str, detector: str, topic: str, epoch: int, seq: int) -
 def summary_id(agent_id: str, rule: str, date: int) -> str:
     """The id of a daily alert; `date` in days since the epoch, UTC. Made like `alert_id`."""
     return _digest(agent_id, rule, date)
+
+
+def command_alert_id(agent_id: str, rule: str, command_id: str) -> str:
+    """The id of an alert about a command, whoever finds it. Made like `alert_id`."""
+    return _digest(agent_id, rule, command_id)

@@ -24,6 +24,7 @@ class FleetAgents(Struct, frozen=True, gc=False):
     paused: int
     stale: int
     under_water: int
+    tripped: int = 0
 
 
 class FleetGroup(Struct, frozen=True, gc=False):
@@ -32,6 +33,13 @@ class FleetGroup(Struct, frozen=True, gc=False):
     agents: int
     hit: int
     names: list[str]
+
+
+class FleetTrips(Struct, frozen=True, gc=False):
+    """How many live agents fell over their drawdown limits in a second of append time."""
+
+    second: int
+    agents: int
 
 
 class FleetPartial(Struct, frozen=True, gc=False, kw_only=True):
@@ -51,6 +59,8 @@ class FleetPartial(Struct, frozen=True, gc=False, kw_only=True):
     left_out_agents: list[str]
     groups: dict[str, FleetGroup]
     venues: dict[str, FleetGroup]
+    trips: list[FleetTrips] = []
+    tripped_agents: list[str] = []
 
 
 class FleetFigures(Struct, frozen=True, gc=False, kw_only=True):

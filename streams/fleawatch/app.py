@@ -12,10 +12,16 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from fleawatch.agents.changelogs import changelog
+from fleawatch.agents.control import LOOK_SECS, Controller
+from fleawatch.agents.control_book import ControlBook
+from fleawatch.agents.control_chase import Chaser
+from fleawatch.agents.control_feed import ControlFeed
+from fleawatch.agents.control_send import ControlSender
 from fleawatch.agents.endpoint import make_endpoint, serve
 from fleawatch.agents.exposition import Exposition
 from fleawatch.agents.fleet import FleetAgent
 from fleawatch.agents.fleet_books import FleetTeller
+from fleawatch.agents.fleet_view import FleetView
 from fleawatch.agents.inputs import Follower, add_input
 from fleawatch.agents.lanes import STEPS
 from fleawatch.agents.liveness import Liveness
@@ -70,10 +76,29 @@ class Monitor(BatchApp):
             self, settings, self.telemetry, agents, registration=registration, clock=time.time
         )
         self._registry_feed = RegistryFeed(bootstrap_servers, settings, agents, self.telemetry)
+        book, view = ControlBook(settings.partitions), FleetView(settings.partitions)
+
+        def confirm_secs(agent_id: str) -> float:
+            return agents.rules_of(agent_id).command_unconfirmed.threshold
+
+        self._control_feed = ControlFeed(
+            bootstrap_servers,
+            settings,
+            self.telemetry,
+            book=book,
+            view=view,
+            confirm_secs=confirm_secs,
+            clock=time.time,
+        )
+        sender = ControlSender(self, settings, self.telemetry, book, confirm_secs)
+        chaser = Chaser(self, settings, self.telemetry, registry=agents, book=book, sender=sender)
+        controller = Controller(
+            self, registry=agents, book=book, view=view, sender=sender, chaser=chaser, clock=time.time
+        )
         refusals = Refusals()
         fleet = FleetTeller(self, settings, agents, time.time)
         followers: dict[str, tuple[Follower, ...]] = {
-            "equity": (publisher, reconciler, fleet.equity),
+            "equity": (publisher, reconciler, fleet.equity, controller),
             "trades": (publisher, reconciler, attributions),
             "health": (fleet.health,),
         }
@@ -108,7 +133,7 @@ class Monitor(BatchApp):
         )
 
         keeper.keep({"equity": equity, "trades": trades, "health": health})
-        equity.on_loaded = _in_turn(equity.on_loaded, fleet.equity.begin)
+        equity.on_loaded = _in_turn(equity.on_loaded, fleet.equity.begin, controller.begin)
         health.on_loaded = _in_turn(health.on_loaded, fleet.health.begin)
         liveness.on_changed = fleet.health.changed
         fleet_agent = FleetAgent(
@@ -135,6 +160,11 @@ class Monitor(BatchApp):
             keeper.settle()
             registration.register(equity)
 
+        async def look_at_trips() -> None:
+            controller.look(equity)
+
+        self.task(self._control_feed.follow)
+        self.timer(LOOK_SECS, name="control")(look_at_trips)
         self.task(follow_registry)
         self.timer(REGISTRY_INTERVAL_SECS, name="registry")(tend_registry)
 
@@ -170,6 +200,7 @@ class Monitor(BatchApp):
     async def on_first_start(self) -> None:
         await self.ensure_topics()
         await self._registry_feed.load()
+        await self._control_feed.load()
         self.conf.datadir.mkdir(parents=True, exist_ok=True)  # Faust makes the last part only
         gc.set_threshold(*GC_THRESHOLDS)
         await super().on_first_start()
@@ -183,6 +214,7 @@ class Monitor(BatchApp):
     async def on_shutdown(self) -> None:
         await super().on_shutdown()
         await self._registry_feed.stop()
+        await self._control_feed.stop()
         if self._endpoint is not None:
             await self._endpoint.cleanup()
 

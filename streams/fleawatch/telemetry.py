@@ -119,6 +119,9 @@ class Telemetry:
             ["topic"],
             registry=registry,
         )
+        self.commands = Counter(
+            "fleawatch_commands", "What agents were told by automatic control", ["action"], registry=registry
+        )
         # engine
         self.batch_seconds = Histogram(
             "fleawatch_batch_seconds",
