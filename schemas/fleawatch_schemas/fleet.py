@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from fleawatch_schemas.contract import AgentId, Contract, Count, Time
+from fleawatch_schemas.contract import AgentId, Contract, Count, NotNegative, Time
 
 
 class FleetSecond(Contract):
@@ -84,6 +84,12 @@ class FleetPartial(Contract):
     """Of the last ten minutes."""
     tripped_agents: list[AgentId] = Field(default_factory=list)
     """The first few that are over their limits now."""
+    behind_secs: NotNegative = 0.0
+    """How old the oldest record of the partition's inputs is that the writer has not applied yet; 0: none waits."""
+    behind_records: Count = 0
+    """How many wait."""
+    rejected: Count = 0
+    """Events that the writer sent to dead-letter since `run`."""
 
 
 class FleetFigures(Contract):

@@ -61,6 +61,9 @@ class FleetPartial(Struct, frozen=True, gc=False, kw_only=True):
     venues: dict[str, FleetGroup]
     trips: list[FleetTrips] = []
     tripped_agents: list[str] = []
+    behind_secs: float = 0.0
+    behind_records: int = 0
+    rejected: int = 0
 
 
 class FleetFigures(Struct, frozen=True, gc=False, kw_only=True):

@@ -32,6 +32,7 @@ from fleawatch.agents.refusals import Refusals
 from fleawatch.agents.registration import Registration
 from fleawatch.agents.registry import RegistryFeed
 from fleawatch.agents.rule_keeper import RuleKeeper
+from fleawatch.agents.workload import Workload
 from fleawatch.core.bars import BarPlan
 from fleawatch.core.equity_state import EquityStates
 from fleawatch.core.fleet import FleetStates
@@ -96,7 +97,8 @@ class Monitor(BatchApp):
             self, registry=agents, book=book, view=view, sender=sender, chaser=chaser, clock=time.time
         )
         refusals = Refusals()
-        fleet = FleetTeller(self, settings, agents, time.time)
+        workload = Workload(self, settings)
+        fleet = FleetTeller(self, settings, agents, workload, time.time)
         followers: dict[str, tuple[Follower, ...]] = {
             "equity": (publisher, reconciler, fleet.equity, controller),
             "trades": (publisher, reconciler, attributions),
@@ -110,6 +112,7 @@ class Monitor(BatchApp):
                 self.telemetry,
                 followers[topic],
                 refusals,
+                workload=workload,
                 topic=topic,
                 pipeline=pipeline,
                 state_type=state_type,
@@ -133,7 +136,9 @@ class Monitor(BatchApp):
         )
 
         keeper.keep({"equity": equity, "trades": trades, "health": health})
-        equity.on_loaded = _in_turn(equity.on_loaded, fleet.equity.begin, controller.begin)
+        equity.on_loaded = _in_turn(
+            equity.on_loaded, fleet.equity.begin, workload.begin, controller.begin
+        )
         health.on_loaded = _in_turn(health.on_loaded, fleet.health.begin)
         liveness.on_changed = fleet.health.changed
         fleet_agent = FleetAgent(

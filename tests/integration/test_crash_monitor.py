@@ -104,7 +104,11 @@ async def test_state_anomalies_and_alerts_survive_kills(
     sent: list[Output] = []
     for name in ("anomalies", "alerts", "dead-letter"):
         for records in (await read_all(servers, topics.topic(name))).values():
-            sent += [Output(name, r.key or b"", r.value or b"", tuple(r.headers)) for r in records]
+            sent += [
+                Output(name, r.key or b"", r.value or b"", tuple(r.headers))
+                for r in records
+                if not (r.key or b"").startswith(b"_")  # the monitor's word on itself
+            ]
     assert identities(sent) == expected
     assert {kind for kind, *_ in expected} == {"anomaly", "alert", "dead-letter"}  # or the run proved little
     record_property("repeats", len(sent) - len(expected))

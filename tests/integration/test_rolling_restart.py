@@ -70,6 +70,10 @@ async def test_nothing_lost_and_nothing_twice(
     sent: Counter[tuple[str, ...]] = Counter()
     for name in ("anomalies", "alerts", "dead-letter"):
         for records in (await read_all(servers, topics.topic(name))).values():
-            sent.update(one(Output(name, r.key or b"", r.value or b"", tuple(r.headers))) for r in records)
+            sent.update(
+                one(Output(name, r.key or b"", r.value or b"", tuple(r.headers)))
+                for r in records
+                if not (r.key or b"").startswith(b"_")  # the monitor's word on itself
+            )
     assert sent == expected
     assert len({kind for kind, *_ in expected}) == 3  # or the run proved little

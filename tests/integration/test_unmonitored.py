@@ -52,7 +52,8 @@ async def alive(settings: Settings) -> AsyncIterator[Agent]:
 
 async def told(settings: Settings) -> list[dict[str, Any]]:
     by_partition = await read_all(settings.bootstrap_servers, settings.topic("alerts"))
-    return [json.loads(r.value or b"") for records in by_partition.values() for r in records]
+    found = [json.loads(r.value or b"") for records in by_partition.values() for r in records]
+    return [alert for alert in found if not alert["agent_id"].startswith("_")]
 
 
 async def wait_for(settings: Settings, status: str, seconds: float, fleet: Fleet) -> dict[str, Any]:

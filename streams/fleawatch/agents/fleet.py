@@ -6,9 +6,11 @@ import msgspec
 from faust.types import TP
 
 from fleawatch.agents.telemetry import count_outputs
+from fleawatch.core.alerts import Cause
 from fleawatch.core.fleet import FLEET, PARTIALS, FleetState, FleetStates
 from fleawatch.core.fleet_metrics import fleet_metrics
 from fleawatch.core.fleet_rules import check_fleet
+from fleawatch.core.monitor import MONITOR
 from fleawatch.core.outputs import Output, dead_letter
 from fleawatch.core.registry import Registry
 from fleawatch.engine.app import BatchApp
@@ -86,6 +88,7 @@ class FleetAgent:
         rules = self._registry.rules_of(FLEET)
         if rules is not st.rules:
             st.use(rules)
+        st.monitor.use(self._registry.rules_of(MONITOR))
         out: list[Output] = []
         for record in records:
             if record.offset <= st.offset:
@@ -97,6 +100,8 @@ class FleetAgent:
             else:
                 st.take(partial, record, out)
                 check_fleet(st, record.offset, out)
+                cause = Cause(PARTIALS, tp.partition, record.offset, 0, record.offset, st.clock)
+                st.monitor.check(st.slots, st.partitions, cause, out)
             st.offset = record.offset
         self._table.dirty(tp.partition).add(KEY)
         self._app.applied(tp, records, [self._addressed(each) for each in out])
@@ -104,7 +109,8 @@ class FleetAgent:
         count_outputs(self._telemetry, out)
 
     def _addressed(self, output: Output) -> Outgoing:
-        partition = self._home if TOPICS[output.topic].by_agent else None
+        by_agent = TOPICS[output.topic].by_agent
+        partition = partition_for(output.key, self._settings.partitions) if by_agent else None
         return Outgoing(
             self._settings.topic(output.topic), output.key, output.value, output.headers, partition
         )

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mappi
 from typing import Any
 
 from fleawatch.agents.liveness import Reading
+from fleawatch.agents.workload import Workload
 from fleawatch.core.fleet_health import HealthCounts, pulse_of
 from fleawatch.core.fleet_ledger import LATE_SECS, PartitionLedger
 from fleawatch.core.registry import Registry
@@ -117,9 +118,14 @@ class FleetTeller:
     """Sends what the books of the owned partitions have not told yet."""
 
     def __init__(
-        self, app: BatchApp, settings: Settings, registry: Registry, clock: Callable[[], float]
+        self,
+        app: BatchApp,
+        settings: Settings,
+        registry: Registry,
+        workload: Workload,
+        clock: Callable[[], float],
     ) -> None:
-        self._app, self._clock = app, clock
+        self._app, self._workload, self._clock = app, workload, clock
         self._topic = settings.topic("fleet-partials")
         self._reading = Reading(app)
         self.equity = EquityBooks(settings.fx, registry, clock)
@@ -138,11 +144,17 @@ class FleetTeller:
         self.health.keep_only(health.held())
         owned = self._app.owned(equity.source_topic)
         self._reading.keep_only(owned)
+        self._workload.look(now)
         for tp in owned:
             at_end = self._reading.since(tp, now) is not None
             book = self.equity.book(tp.partition)
             idle = at_end and now - book.came > LATE_SECS
-            partials = book.ledger.partials(now, idle=idle, health=self.health.counts(tp.partition))
+            partials = book.ledger.partials(
+                now,
+                idle=idle,
+                health=self.health.counts(tp.partition),
+                work=self._workload.of(tp.partition),
+            )
             key = b"%d" % tp.partition
             self._app.outbox.put(
                 None, [Outgoing(self._topic, key, encode_partial(each), (), 0) for each in partials]

@@ -8,6 +8,7 @@ from faust.types import TP
 
 from fleawatch.agents.refusals import Refusals
 from fleawatch.agents.telemetry import count
+from fleawatch.agents.workload import Workload
 from fleawatch.core.outputs import Output
 from fleawatch.core.pipeline import Pipeline
 from fleawatch.engine.app import BatchApp
@@ -31,6 +32,7 @@ def add_input(
     followers: Sequence[Follower],
     refusals: Refusals,
     *,
+    workload: Workload,
     topic: str,
     pipeline: Pipeline[Any, Any],
     state_type: type[State],
@@ -50,6 +52,7 @@ def add_input(
             took = time.perf_counter() - began
             table.dirty(tp.partition).update(touched)
             app.applied(tp, records, address(settings, tp, applied.outputs))
+            workload.applied(tp, records[-1].timestamp, sum(applied.rejected.values()))
             for follower in followers:
                 follower.changed(tp.partition, touched)
             if topic == "equity" and applied.rejected:

@@ -22,6 +22,7 @@ from fleawatch.core.alerts import Firing, watching
 from fleawatch.core.bars import PLAN, BarPlan
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.fleet_slot import MICRO, Slot
+from fleawatch.core.monitor import Watch
 from fleawatch.core.outputs import Output, alert_output
 from fleawatch.core.packing import Reader, pack_alerts, pack_text, read_alerts
 from fleawatch.core.record import Record
@@ -34,7 +35,8 @@ PARTIALS = "fleet-partials"
 WAIT_SECS = 5.0
 IDLE_TRUST_SECS = 3.0
 """So long after a partition said that it is idle nobody waits for it. They say it once a second."""
-VERSION = 1
+VERSION = 2
+_FIRST_VERSION = 1  # without what stands behind the account
 _HEAD = struct.Struct("<qIqdqII")
 _REACHED = struct.Struct("<qd")
 _SIZE = struct.Struct("<I")
@@ -71,6 +73,7 @@ class FleetState:
         self.alerts: dict[str, Firing] = {}
         self.watch = False
         self.groups: dict[str, GroupAlert] = {}
+        self.monitor = Watch()
         self.rules = DEFAULTS
         self._equity = 0
 
@@ -85,6 +88,7 @@ class FleetState:
     def take(self, partial: FleetPartial, record: Record, out: list[Output]) -> None:
         """Join `partial`, read from `record`. What the joined account has to say of its day is appended to `out`."""
         slot = self.slots.get(partial.partition)
+        before = None if slot is None else slot.status
         if slot is None:
             if partial.partition >= self.partitions:
                 return
@@ -92,6 +96,7 @@ class FleetState:
         if not slot.accept(partial, self.done):
             return
         self.clock = max(self.clock, partial.ts)
+        self.monitor.count(partial, before, self.clock)
         ahead = max(slot.closed for slot in self.slots.values())
         if ahead > self.done and (not self.reached or ahead > self.reached[-1][0]):
             self.reached.append((ahead, self.clock))
@@ -175,6 +180,7 @@ class FleetState:
             pack_alerts(self.alerts),
             _SIZE.pack(len(account)),
             account,
+            self.monitor.pack(),
         ))  # fmt: skip
 
     def take_parts(self) -> list[tuple[bytes, bytes]]:
@@ -193,7 +199,8 @@ class FleetState:
         Raises:
             ValueError: another version, made with other bars, a part is missing, or damaged.
         """
-        reader = Reader(data, VERSION, "fleet state")
+        version = _FIRST_VERSION if data[:1] == bytes((_FIRST_VERSION,)) else VERSION
+        reader = Reader(data, version, "fleet state")
         offset, partitions, done, clock, reached, slots, groups = reader.fields(_HEAD)
         st = cls(partitions, plan)
         st.offset, st.done, st.clock = offset, done, clock
@@ -213,6 +220,8 @@ class FleetState:
         if account:
             st.account = EquityState.unpack(account, parts, plan)
             st.account.use(silenced(st.rules))
+        if version == VERSION:
+            st.monitor.read(reader)
         st._equity = sum(round(slot.row.equity * MICRO) for slot in st.slots.values() if slot.row is not None)
         reader.end()
         return st

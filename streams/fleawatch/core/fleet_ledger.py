@@ -40,6 +40,17 @@ class Counts(NamedTuple):
     positions: int
 
 
+class Work(NamedTuple):
+    """How the writer keeps up with a partition's inputs; `rejected`: events since its `run`."""
+
+    behind_secs: float = 0.0
+    behind_records: int = 0
+    rejected: int = 0
+
+
+UNTROUBLED = Work()
+
+
 class PartitionLedger:
     """`begin` from the states in memory, `changed` after each batch, `partials` about once a second."""
 
@@ -156,7 +167,9 @@ class PartitionLedger:
         self._under -= member.under
         self._stale -= member.stale
 
-    def partials(self, now: float, *, idle: bool, health: HealthCounts) -> list[FleetPartial]:
+    def partials(
+        self, now: float, *, idle: bool, health: HealthCounts, work: Work = UNTROUBLED
+    ) -> list[FleetPartial]:
         """What was not told yet; at least one. `idle`: all was read, and nothing has come for `LATE_SECS`."""
         upto = int(self.newest) - 1 - LATE_SECS
         if idle:
@@ -190,6 +203,9 @@ class PartitionLedger:
                     left_out_agents=list(islice(self.left_out, NAMES)),
                     groups=health.groups(),
                     venues=health.venues(),
+                    behind_secs=work.behind_secs,
+                    behind_records=work.behind_records,
+                    rejected=work.rejected,
                 )
             )
         return made

@@ -56,6 +56,7 @@ PARAMETERS: dict[str, Parameter] = {
     "latency_spike": Parameter("api_latency", "times the endpoint's own baseline", "×", 1, 1000),
     "errors_spike": Parameter("error_rate", "times the agent's own baseline", "×", 1, 1000),
     "silent_agents": Parameter("fleet_silent", "so many at least, beside the share", "agents", 1, 1e6),
+    "heartbeat_secs": Parameter("watchdog", "how often it is said again", "s", 1, 300),
     "equity_milestone": Parameter("milestone", "a new high by so much", "%", 0.1, 1000),
     "trades_milestone": Parameter(
         "milestone", "so many trades, and ten times as many, and so on", "trades", 1, 1e9

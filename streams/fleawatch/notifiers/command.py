@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from fleawatch.errors import BrokerUnavailable
 from fleawatch.local.servers import find_servers
+from fleawatch.notifiers import ping
 from fleawatch.notifiers.channel import Channel
 from fleawatch.notifiers.log import Log
 from fleawatch.notifiers.post import Http
@@ -37,11 +38,14 @@ _NO_POLL_DEADLINE_MS = 2**31 - 1
 
 
 @click.command()
-@click.argument("channel", type=click.Choice(sorted(CHANNELS)))
+@click.argument("channel", type=click.Choice(sorted([*CHANNELS, ping.NAME])))
 def notify(channel: str) -> None:
-    """Deliver alerts to CHANNEL: WARN and CRITICAL to telegram, CRITICAL to slack, everything to log."""
+    """Deliver alerts to CHANNEL: WARN and CRITICAL to telegram, CRITICAL to slack, everything to log.
+
+    CHANNEL ping delivers none: it calls a service outside as long as the monitor works, so that its silence is noticed.
+    """
     settings = Settings.load()
-    secrets = (settings.telegram_token, settings.slack_webhook)
+    secrets = (settings.telegram_token, settings.slack_webhook, settings.ping_url)
     log_safely(Redactor(secret.get_secret_value() for secret in secrets if isinstance(secret, SecretStr)))
     telemetry = Telemetry(CollectorRegistry())
     if settings.metrics_port:
@@ -59,6 +63,9 @@ async def serve(name: str, settings: Settings, telemetry: Telemetry) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if name == ping.NAME:
+        await ping.serve(settings, telemetry, stop)
+        return
     async with Http(allow_private=settings.allow_private_receivers) as http:
         channel = CHANNELS[name](settings, http)
         servers = find_servers(settings)

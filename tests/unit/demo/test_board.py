@@ -66,6 +66,16 @@ def test_a_resolved_alert_leaves_the_state_but_stays_counted() -> None:
     assert len(board.alerts) == 1
 
 
+def test_only_agents_are_agents() -> None:
+    """The fleet as one account has figures and alerts, the monitor alerts; neither is a row."""
+    board = Board()
+    board.apply("metrics", _metrics(20, 99.0).replace(b"hold-wti", b"_fleet"))
+    assert board.apply("alerts", _alert("fleet_drawdown", agent_id="_fleet")) is not None
+    assert board.apply("alerts", _alert("watchdog", agent_id="_monitor", alert_id="b" * 16)) is None
+    assert board.rows == {}
+    assert [alert.rule for alert in board.alerts] == ["fleet_drawdown"]
+
+
 def test_an_anomaly_is_an_event_not_a_state() -> None:
     board = Board()
     board.apply("alerts", _alert("return_anomaly"))

@@ -57,7 +57,7 @@ def test_settings_exist_and_secrets_come_from_files(name: str) -> None:
 def test_two_workers_and_every_channel() -> None:
     assert OURS["worker"]["deploy"]["replicas"] == 2
     channels = {service["command"][1] for service in OURS.values() if service["command"][0] == "notify"}
-    assert channels == set(CHANNELS)
+    assert channels == {*CHANNELS, "ping"}
 
 
 def test_sample_agents_are_there_on_request_only() -> None:
@@ -71,6 +71,7 @@ def test_sample_agents_are_there_on_request_only() -> None:
 def test_only_receivers_need_a_way_out() -> None:
     assert COMPOSE["networks"]["kafka"]["internal"] is True
     assert {name for name, service in OURS.items() if "outbound" in service["networks"]} == {
+        "notify-ping",
         "notify-slack",
         "notify-telegram",
     }

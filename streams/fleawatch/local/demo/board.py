@@ -8,6 +8,7 @@ from fleawatch_schemas.codec import decode_alert
 from fleawatch_schemas.wire import Alert, Anomaly, Metrics
 
 OCCURRENCES = frozenset({"return_anomaly"})  # something that happened, not a state that lasts
+OURS = "_"  # what ids begin with that are none of an agent: the fleet as one account, the monitor
 WINDOWS = ("all", "30d", "7d", "24h")  # the Sharpe ratio "so far" is that of the longest window there is
 
 _metrics = msgspec.json.Decoder(Metrics)
@@ -58,6 +59,8 @@ class Board:
         return self.rows.setdefault(agent_id, Row())
 
     def _metrics(self, figures: Metrics) -> None:
+        if figures.agent_id.startswith(OURS):
+            return
         row = self._row(figures.agent_id)
         row.sharpe[figures.window] = figures.sharpe_ratio
         if figures.ts >= row.ts:
@@ -70,7 +73,7 @@ class Board:
         row.anomalies += 1
 
     def _alert(self, alert: Alert) -> Alert | None:
-        rules = self._row(alert.agent_id).open_rules
+        rules = set() if alert.agent_id.startswith(OURS) else self._row(alert.agent_id).open_rules
         transition = f"{alert.alert_id} {alert.status}"
         if alert.status == "firing":
             rules.add(alert.rule)
@@ -79,6 +82,8 @@ class Board:
         if transition in self.transitions:  # open alerts are published again under the same id
             return None
         self.transitions.add(transition)
+        if alert.rule == "watchdog":  # it always fires
+            return None
         if alert.status == "firing":
             self.alerts.append(alert)
         return alert
