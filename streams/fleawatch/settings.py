@@ -143,6 +143,12 @@ class Settings(BaseSettings):
         pairs = (pair.split("=") for pair in self.telegram_users.split(",") if pair)
         return {int(user): "operator" if role == "operator" else "viewer" for user, role in pairs}
 
+    def secrets(self) -> list[str]:
+        """What must not be shown anywhere; of several URLs each."""
+        found = (getattr(self, name) for name in type(self).model_fields)
+        texts = (secret.get_secret_value() for secret in found if isinstance(secret, SecretStr))
+        return [part for text in texts for part in text.split()]
+
     def topic(self, name: str) -> str:
         """The topic's name on the broker: prefix and short name."""
         return self.topic_prefix + name

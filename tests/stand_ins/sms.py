@@ -4,9 +4,10 @@ https://www.twilio.com/docs/messaging/api/message-resource: 201 with a sid, 429 
 """
 
 import time
+from base64 import b64encode
 from collections.abc import Callable
 
-from aiohttp import BasicAuth, web
+from aiohttp import web
 
 from stand_ins.server import Call, Limits, Server
 
@@ -45,7 +46,8 @@ class FakeSms(Server):
         elif call.path == f"/2010-04-01/Accounts/{self.sid}/Messages.json":
             body, twilio = str(call.payload.get("Body", "")), True
             given = request.headers.get("Authorization", "")
-            if given != BasicAuth(self.sid, self.auth_token).encode():
+            pair = b64encode(f"{self.sid}:{self.auth_token}".encode()).decode()
+            if given != f"Basic {pair}":
                 return web.json_response(
                     {"code": 20003, "message": "Authenticate", "status": 401}, status=401
                 )

@@ -12,6 +12,8 @@ TIERS: dict[str, frozenset[str]] = {
     "log": frozenset({"INFO", "WARN", "CRITICAL"}),
     "telegram": frozenset({"WARN", "CRITICAL"}),
     "slack": frozenset({"CRITICAL"}),
+    "sms": frozenset({"CRITICAL"}),
+    "apprise": frozenset({"WARN", "CRITICAL"}),
 }
 
 # What is worth reading once a day, not a message of its own.

@@ -9,16 +9,17 @@ import click
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry, start_http_server
-from pydantic import SecretStr
 
 from fleawatch.errors import BrokerUnavailable
 from fleawatch.local.servers import find_servers
 from fleawatch.notifiers import ping
+from fleawatch.notifiers.apprise_channel import Apprise
 from fleawatch.notifiers.channel import Channel
 from fleawatch.notifiers.log import Log
 from fleawatch.notifiers.post import Http
 from fleawatch.notifiers.redact import Redactor, log_safely
 from fleawatch.notifiers.slack import Slack
+from fleawatch.notifiers.sms import Sms
 from fleawatch.notifiers.telegram import Telegram
 from fleawatch.notifiers.timing import Timing
 from fleawatch.notifiers.worker import Worker
@@ -26,8 +27,10 @@ from fleawatch.settings import Settings
 from fleawatch.telemetry import Telemetry
 
 CHANNELS: dict[str, Callable[[Settings, Http], Channel]] = {
+    "apprise": Apprise.from_settings,
     "log": Log.from_settings,
     "slack": Slack.from_settings,
+    "sms": Sms.from_settings,
     "telegram": Telegram.from_settings,
 }
 FINISH_SECS = 6.0  # for the call on its way; with LEAVE_SECS twice, the 10 s that supervisors wait
@@ -40,13 +43,12 @@ _NO_POLL_DEADLINE_MS = 2**31 - 1
 @click.command()
 @click.argument("channel", type=click.Choice(sorted([*CHANNELS, ping.NAME])))
 def notify(channel: str) -> None:
-    """Deliver alerts to CHANNEL: WARN and CRITICAL to telegram, CRITICAL to slack, everything to log.
+    """Deliver alerts to CHANNEL: WARN and CRITICAL to telegram and apprise, CRITICAL to slack and sms, everything to log.
 
     CHANNEL ping delivers none: it calls a service outside as long as the monitor works, so that its silence is noticed.
     """
     settings = Settings.load()
-    secrets = (settings.telegram_token, settings.slack_webhook, settings.ping_url)
-    log_safely(Redactor(secret.get_secret_value() for secret in secrets if isinstance(secret, SecretStr)))
+    log_safely(Redactor(settings.secrets()))
     telemetry = Telemetry(CollectorRegistry())
     if settings.metrics_port:
         start_http_server(settings.metrics_port, settings.metrics_host, registry=telemetry.registry)

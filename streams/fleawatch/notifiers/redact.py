@@ -18,8 +18,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[str]) -> None:
         forms: set[str] = set()
         for secret in secrets:
-            path = urlsplit(secret).path if "://" in secret else ""
-            for part in (secret, path or secret.partition(":")[2], secret.rpartition("/")[2]):
+            for part in _parts(secret):
                 forms |= {part, quote(part), quote(part, safe="")}
         # Longest first, so that no remainder of a longer form stays; parts too short to be secret stay readable.
         self._forms = sorted((form for form in forms if len(form) >= 8), key=len, reverse=True)
@@ -28,6 +27,18 @@ class Redactor:
         for form in self._forms:
             text = text.replace(form, HIDDEN)
         return text
+
+
+def _parts(secret: str) -> list[str]:
+    """The whole, and of a URL what stands before the @, its path and the path's end; of a token what follows the colon."""
+    last = secret.rpartition("/")[2]
+    if "://" not in secret:
+        return [secret, secret.partition(":")[2], last]
+    try:
+        url = urlsplit(secret)
+    except ValueError:
+        return [secret, last]
+    return [secret, url.netloc.rpartition("@")[0], url.username or "", url.password or "", url.path, last]
 
 
 class RedactingFormatter(logging.Formatter):

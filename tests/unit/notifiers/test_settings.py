@@ -169,3 +169,17 @@ def test_a_log_line_shows_no_secret_in_any_form() -> None:
         log.exception("failed")
     assert "failed" in out.getvalue()
     assert "canary" not in out.getvalue()
+
+
+def test_the_parts_of_a_url_are_secret_by_themselves() -> None:
+    redact = Redactor(["twilio://ACcanary0001:canarytoken@+15550001111/+15550002222"])
+    for part in ("ACcanary0001", "canarytoken", "ACcanary0001:canarytoken", "+15550002222"):
+        assert redact(f"a {part} b") == "a [secret] b"
+
+
+def test_every_secret_of_the_settings_is_redacted() -> None:
+    changed = {
+        "slack_token": SecretStr("xoxb-canary"),
+        "apprise_urls": SecretStr("a://canary1\n b://canary2"),
+    }
+    assert {TOKEN, HOOK, "xoxb-canary", "a://canary1", "b://canary2"} <= set(settings(**changed).secrets())
