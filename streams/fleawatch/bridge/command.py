@@ -12,11 +12,15 @@ from pydantic import ValidationError
 
 from fleawatch.bridge.fetch import Client
 from fleawatch.bridge.file import read_targets
+from fleawatch.bridge.freqtrade.ledger import Ledger
+from fleawatch.bridge.freqtrade.source import Freqtrade
+from fleawatch.bridge.freqtrade.target import FreqtradeTarget
 from fleawatch.bridge.once import show_once
 from fleawatch.bridge.place import Place
+from fleawatch.bridge.poll import Pages, Source
 from fleawatch.bridge.rounds import Rounds
-from fleawatch.bridge.shipper import Shipper
-from fleawatch.bridge.target import Target, expected
+from fleawatch.bridge.shipper import Ship, Shipper
+from fleawatch.bridge.target import Polled, Target, expected
 from fleawatch.errors import ConfigError
 from fleawatch.local.servers import find_servers
 from fleawatch.notifiers.redact import Redactor, log_safely
@@ -36,14 +40,14 @@ def bridge(file: Path | None, *, once: bool) -> None:
     """Poll agents that cannot emit, and emit for them: those of FILE, or the one that AGENT_ID names."""
     settings = Settings.load()
     targets = read_targets(file) if file else [from_settings(settings)]
-    log_safely(Redactor(target.token.get_secret_value() for target in targets if target.token))
+    log_safely(Redactor(target.secret.get_secret_value() for target in targets if target.secret))
     if once:
         if not asyncio.run(show_once(targets)):
             raise SystemExit(1)
         return
     servers = find_servers(settings)
     with Place(settings.data_dir, file, targets[0].agent_id) as place:
-        asyncio.run(serve(targets, settings, servers, place.epoch))
+        asyncio.run(serve(targets, settings, servers, place))
 
 
 def from_settings(settings: Settings) -> Target:
@@ -72,14 +76,23 @@ def from_settings(settings: Settings) -> Target:
         raise ConfigError(f"{name}: expected {expected(first)}") from None
 
 
-async def serve(targets: Sequence[Target], settings: Settings, servers: str, epoch: int) -> None:
+def source_of(target: Polled, directory: Path, ship: Ship) -> Source:
+    """How an agent of its kind is polled; what has to be remembered of it lies in `directory`."""
+    if isinstance(target, FreqtradeTarget):
+        return Freqtrade(target, Ledger(directory / "trades" / f"{target.agent_id}.json"), ship)
+    assert isinstance(target, Target)  # noqa: S101 - there is no third kind
+    return Pages(target)
+
+
+async def serve(targets: Sequence[Polled], settings: Settings, servers: str, place: Place) -> None:
     """Poll until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     shipper = Shipper(settings, servers)
     async with Client() as client:
-        rounds = Rounds(targets, epoch, client, shipper.ship)
+        sources = [source_of(target, place.directory, shipper.ship) for target in targets]
+        rounds = Rounds(sources, place.epoch, client, shipper.ship)
         shipping = asyncio.create_task(shipper.run())
         working = [asyncio.create_task(rounds.run()), asyncio.create_task(_tell(rounds, shipper))]
         stopping = asyncio.create_task(stop.wait())

@@ -1,4 +1,4 @@
-"""One GET to an agent, with everything bounded: time, body, redirects. Errors tell no address and no token.
+"""One request to an agent, with everything bounded: time, body, redirects. Errors tell no address and no token.
 
 A connection is used once: one that was kept could have been closed by the agent just now, which would look like a failure;
 and the latency is what a caller without a connection sees.
@@ -6,9 +6,9 @@ and the latency is what a caller without a connection sees.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, Literal, NamedTuple, Self
 
 import aiohttp
 
@@ -73,17 +73,35 @@ class Client:
             Unanswered: by the name of the failure.
             Unusable: another status than 200 or 503, or a body beyond the limit.
         """
+        return await self.ask("GET", url, headers, timeout_secs, readable=_READABLE)
+
+    async def ask(
+        self,
+        method: Literal["GET", "POST"],
+        url: str,
+        headers: Mapping[str, str],
+        timeout_secs: float,
+        *,
+        readable: Container[int] = range(200, 600),
+        limit_bytes: int = BODY_LIMIT_BYTES,
+    ) -> Page:
+        """Any request without a body.
+
+        Raises:
+            Unanswered: by the name of the failure.
+            Unusable: a status that is not among the readable ones, or a body beyond the limit.
+        """
         if self._session is None:
             raise RuntimeError("Client is used as a context manager")
         began = time.perf_counter()
         try:
             async with (
                 asyncio.timeout(timeout_secs),
-                self._session.get(url, headers=headers, allow_redirects=False) as response,
+                self._session.request(method, url, headers=headers, allow_redirects=False) as response,
             ):
-                if response.status not in _READABLE:
+                if response.status not in readable:
                     raise Unusable(f"status {response.status}")
-                body = await _read(response.content)
+                body = await _read(response.content, limit_bytes)
         except TimeoutError:
             raise Unanswered(f"no answer within {timeout_secs:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -91,12 +109,12 @@ class Client:
         return Page(response.status, body, (time.perf_counter() - began) * 1000)
 
 
-async def _read(content: aiohttp.StreamReader) -> bytes:
+async def _read(content: aiohttp.StreamReader, limit_bytes: int) -> bytes:
     body = bytearray()
     async for chunk in content.iter_any():
         body += chunk
-        if len(body) > BODY_LIMIT_BYTES:
-            raise Unusable(f"more than {BODY_LIMIT_BYTES // 1024} KiB")
+        if len(body) > limit_bytes:
+            raise Unusable(f"more than {limit_bytes // 1024} KiB")
     return bytes(body)
 
 

@@ -19,7 +19,10 @@ USUAL: Final = {
 
 
 class Figures(NamedTuple):
-    """`marked`: equity is what the agent says it is; otherwise it is the balance. `pnl_24h` is only shown."""
+    """`marked`: equity is what the agent says it is; otherwise it is the balance. `pnl_24h` is only shown.
+
+    `currency`: as the agent names it, where it does.
+    """
 
     equity: float
     balance: float
@@ -28,6 +31,7 @@ class Figures(NamedTuple):
     net_deposits: float | None
     unrealised_pnl: float | None
     pnl_24h: float | None
+    currency: str | None = None
 
 
 def figures_of(body: bytes, target: Target) -> Figures:
@@ -91,14 +95,14 @@ def _mapped(look_up: LookUp, name: str, path: str | None) -> float | None:
     value = look_up(path)
     if value is None:
         raise Unreadable(f"no {name}: nothing at {path}")
-    return _number(value, path)
+    return number(value, path)
 
 
 def _usual(look_up: LookUp, name: str) -> float | None:
     for path in USUAL[name]:
         value = look_up(path)
         if value is not None:
-            return _number(value, path)
+            return number(value, path)
     return None
 
 
@@ -110,17 +114,21 @@ def _count(look_up: LookUp, path: str | None) -> int:
         if isinstance(value, (list, dict)):
             return len(value)
         if value is not None:
-            number = _number(value, one)
-            if number != int(number) or not 0 <= number <= MAX_INT:
+            count = number(value, one)
+            if count != int(count) or not 0 <= count <= MAX_INT:
                 raise Unreadable(f"{one} is no count")
-            return int(number)
+            return int(count)
     if path is not None:
         raise Unreadable(f"no open_positions: nothing at {path}")
     return 0
 
 
-def _number(value: Any, path: str) -> float:
-    """Also of a text, as many an exchange writes its numbers."""
+def number(value: Any, path: str) -> float:
+    """Also of a text, as many an exchange writes its numbers.
+
+    Raises:
+        Unreadable: it is none, or not finite.
+    """
     if isinstance(value, str) and len(value) <= 64:
         try:
             value = float(value)

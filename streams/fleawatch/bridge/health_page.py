@@ -22,6 +22,7 @@ class Said(NamedTuple):
     errors_1h: int | None = None
     last_error: str | None = None
     last_action_ts: float | None = None
+    labels: dict[str, str] = {}  # noqa: RUF012 - as above
 
 
 def said(page: Page) -> Said:

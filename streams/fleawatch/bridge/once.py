@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from fleawatch.bridge.fetch import Client
-from fleawatch.bridge.poll import Poll, poll
-from fleawatch.bridge.target import Target
+from fleawatch.bridge.freqtrade.source import Freqtrade
+from fleawatch.bridge.freqtrade.target import FreqtradeTarget
+from fleawatch.bridge.poll import Pages, Poll, Source
+from fleawatch.bridge.target import Polled, Target
 from fleawatch.operator.tables import show
 
 AT_ONCE: Final = 32
@@ -15,13 +17,13 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
-async def show_once(targets: Sequence[Target]) -> bool:
+async def show_once(targets: Sequence[Polled]) -> bool:
     """Print a table; whether every page of every agent could be read."""
     room = asyncio.Semaphore(AT_ONCE)
 
-    async def one(client: Client, target: Target) -> Poll:
+    async def one(client: Client, target: Polled) -> Poll:
         async with room:
-            return await poll(client, target)
+            return await _source(target).poll(client)
 
     async with Client() as client:
         polls = await asyncio.gather(*(one(client, target) for target in targets))
@@ -29,7 +31,14 @@ async def show_once(targets: Sequence[Target]) -> bool:
     return not any(result.faults for result in polls)
 
 
-def _row(target: Target, result: Poll) -> dict[str, object]:
+def _source(target: Polled) -> Source:
+    if isinstance(target, FreqtradeTarget):
+        return Freqtrade(target)
+    assert isinstance(target, Target)  # noqa: S101 - there is no third kind
+    return Pages(target)
+
+
+def _row(target: Polled, result: Poll) -> dict[str, object]:
     figures, health = result.figures, result.health
     row: dict[str, object] = {
         "agent": target.agent_id,

@@ -20,7 +20,7 @@ class Place:
         name = agent_id
         if file is not None:
             name = f"{file.stem}-{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:8]}"
-        self._directory = data_dir / "bridge" / name
+        self.directory = data_dir / "bridge" / name
         self._home: Home | None = None
         self.epoch = 0
 
@@ -31,14 +31,14 @@ class Place:
             ConfigError: another bridge holds it.
         """
         try:
-            self._home = Home(self._directory)
+            self._home = Home(self.directory)
             self.epoch = self._home.begin_epoch(0)
         except OSError as exc:
             log.warning("the start is not stored, the clock must not go back: %s", exc)
             self.epoch = int(time.time() * 1000)
         except ConfigError:
             raise ConfigError(
-                f"another bridge uses {self._directory}", hint="end it: an agent is polled by one bridge"
+                f"another bridge uses {self.directory}", hint="end it: an agent is polled by one bridge"
             ) from None
         return self
 

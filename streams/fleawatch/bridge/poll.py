@@ -3,13 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from fleawatch.bridge.fetch import Client, Page, Unanswered, Unusable
 from fleawatch.bridge.figures import Figures, figures_of
 from fleawatch.bridge.health_page import Said, said
 from fleawatch.bridge.series import Unreadable
-from fleawatch.bridge.target import Target
+from fleawatch.bridge.target import Polled, Target
 
 ReadT = TypeVar("ReadT")
 METRICS, HEALTH = "metrics", "health"
@@ -19,8 +19,8 @@ METRICS, HEALTH = "metrics", "health"
 class Poll(NamedTuple):
     """What an agent answered.
 
-    `ts`: when it was over; `read_ts`: when the metrics were there, which may be sooner. `faults`: page → what was wrong with
-    it; `ms`: page → how long a whole answer took.
+    `ts`: when it was over; `read_ts`: when the metrics were there, which may be sooner. `asked`: the pages; `faults`: page →
+    what was wrong with it; `ms`: page → how long a whole answer took.
     """
 
     ts: float
@@ -28,6 +28,7 @@ class Poll(NamedTuple):
     reached: bool
     figures: Figures | None
     health: Said | None
+    asked: tuple[str, ...]
     faults: dict[str, str]
     ms: dict[str, float]
 
@@ -39,6 +40,34 @@ class Poll(NamedTuple):
     def trouble(self) -> str:
         """In words, without address or token; empty if all is well."""
         return "; ".join(f"{page} page: {why}" for page, why in self.faults.items())
+
+
+class Source(Protocol):
+    """How one agent is polled; each kind of agent has its own."""
+
+    @property
+    def target(self) -> Polled: ...
+
+    async def poll(self, client: Client) -> Poll:
+        """Ask, within some timeouts. Never raises for what the agent does."""
+        ...
+
+    async def follow_up(self, client: Client) -> None:
+        """What may take longer: only this agent's own next poll waits for it. Never raises for what the agent does."""
+        ...
+
+
+class Pages:
+    """An agent with pages of its own."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+
+    async def poll(self, client: Client) -> Poll:
+        return await poll(client, self.target)
+
+    async def follow_up(self, client: Client) -> None:
+        """Nothing: the pages say all."""
 
 
 async def poll(client: Client, target: Target) -> Poll:
@@ -71,7 +100,12 @@ async def poll(client: Client, target: Target) -> Poll:
         page(HEALTH, target.health_path, said),
     )
     now = time.time()
-    return Poll(now, answered.get(METRICS, now), bool(answered), figures, health, faults, ms)
+    asked = tuple(
+        page
+        for page, path in ((METRICS, target.metrics_path), (HEALTH, target.health_path))
+        if path is not None
+    )
+    return Poll(now, answered.get(METRICS, now), bool(answered), figures, health, asked, faults, ms)
 
 
 def _figures(page: Page, target: Target) -> Figures:

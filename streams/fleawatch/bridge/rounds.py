@@ -4,12 +4,13 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from fleawatch.bridge.fetch import Client
-from fleawatch.bridge.poll import poll
-from fleawatch.bridge.target import Target
+from fleawatch.bridge.poll import Source
+from fleawatch.bridge.shipper import Ship
+from fleawatch.bridge.target import Polled
 from fleawatch.bridge.voice import Voice
 from fleawatch_schemas.reasons import Rejected
 
@@ -22,31 +23,31 @@ PATIENT_POLLS: Final = 3
 LONGEST_WAIT_SECS: Final = 300.0
 LEAST_ROOM: Final = 32
 
-Ship = Callable[[str, str, bytes], None]
-
 
 class Rounds:
     """`polls` counts those that ended, `failed` those that gave nothing, `late_secs` is how late the latest start was."""
 
-    def __init__(self, targets: Sequence[Target], epoch: int, client: Client, ship: Ship) -> None:
-        self._voices = [Voice(target, epoch) for target in targets]
+    def __init__(self, sources: Sequence[Source], epoch: int, client: Client, ship: Ship) -> None:
+        self._sources = sources
+        self._epoch = epoch
         self._client = client
         self._ship = ship
-        self._room = asyncio.Semaphore(room_for(targets))
+        self._room = asyncio.Semaphore(room_for([source.target for source in sources]))
         self.polls = 0
         self.failed = 0
         self.late_secs = 0.0
 
     async def run(self) -> None:
         """Until cancelled."""
-        count = len(self._voices)
+        count = len(self._sources)
         async with asyncio.TaskGroup() as group:
-            for at, voice in enumerate(self._voices):
-                group.create_task(self._watch(voice, at / count * voice.target.interval_secs))
+            for at, source in enumerate(self._sources):
+                group.create_task(self._watch(source, at / count * source.target.interval_secs))
 
-    async def _watch(self, voice: Voice, offset: float) -> None:
+    async def _watch(self, source: Source, offset: float) -> None:
         loop = asyncio.get_running_loop()
-        target = voice.target
+        target = source.target
+        voice = Voice(target, self._epoch)
         due = loop.time() + offset
         start = due
         failures = 0
@@ -54,7 +55,7 @@ class Rounds:
             await asyncio.sleep(start - loop.time())
             async with self._room:
                 self.late_secs = max(self.late_secs, loop.time() - start)
-                result = await poll(self._client, target)
+                result = await source.poll(self._client)
             self.polls += 1
             if result.useful:
                 if failures:
@@ -72,12 +73,14 @@ class Rounds:
                 events = voice.events(result, (1 + JITTER) * wait + target.timeout_secs)
             except Rejected as exc:
                 log.error("%s: a poll cannot be told: %s", target.agent_id, exc)  # noqa: TRY400 - the text says it
-                continue
+                events = []
             for topic, event in events:
-                self._ship(topic, target.agent_id, event)
+                self._ship(topic, target.agent_id, event, None)
+            if result.useful:
+                await source.follow_up(self._client)
 
 
-def room_for(targets: Sequence[Target]) -> int:
+def room_for(targets: Sequence[Polled]) -> int:
     """How many polls may be under way: half as many again as there are when every agent hangs."""
     hanging = sum(min(target.timeout_secs / target.interval_secs, 1.0) for target in targets)
     return max(LEAST_ROOM, math.ceil(1.5 * hanging))

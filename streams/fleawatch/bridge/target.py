@@ -1,7 +1,7 @@
-"""What is known of one agent that is polled."""
+"""What is known of one agent that is polled: what every kind of agent has, and what one with pages has."""
 
 import re
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -28,19 +28,17 @@ class Fields(BaseModel):
     unrealised_pnl: Where | None = None
 
 
-class Target(BaseModel):
-    """One agent. A path that is null is not asked for."""
+class Polled(BaseModel):
+    """Any agent that is polled. `HIDDEN` is the field with its secret: in a file it stands as `<field>_env` or `<field>_file`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
+    HIDDEN: ClassVar[str]
+
     agent_id: Annotated[str, Field(pattern=AGENT_ID_INPUT)]
     api_base: Annotated[str, Field(max_length=1024)]
-    token: SecretStr | None = None
     interval_secs: Annotated[float, Field(ge=1, le=3600)] = INTERVAL_SECS
     timeout_secs: Annotated[float, Field(ge=0.1, le=60)] = TIMEOUT_SECS
-    metrics_path: Path | None = "/metrics"
-    health_path: Path | None = "/health"
-    fields: Fields = Fields()
     currency: Annotated[str, Field(min_length=1, max_length=16)] | None = None
     labels: dict[str, str] | None = None
 
@@ -56,8 +54,39 @@ class Target(BaseModel):
         if not sound or parts.query or parts.fragment or any(ord(sign) < 33 for sign in value):
             raise ValueError("http(s)://host[:port][/path]")
         if parts.username is not None or parts.password is not None:
-            raise ValueError("an address without user and password: use token_env or token_file")
+            raise ValueError(
+                f"an address without user and password: use {cls.HIDDEN}_env or {cls.HIDDEN}_file"
+            )
         return value.rstrip("/")
+
+    @field_validator("timeout_secs")
+    @classmethod
+    def _within_the_interval(cls, value: float, others: Any) -> float:
+        if value > others.data.get("interval_secs", value):
+            raise ValueError("no more than interval_secs")
+        return value
+
+    @property
+    def secret(self) -> SecretStr | None:
+        """To be kept out of every log."""
+        found: SecretStr | None = getattr(self, self.HIDDEN)
+        return found
+
+    @property
+    def gives_equity(self) -> bool:
+        """Whether its polls are meant to."""
+        return True
+
+
+class Target(Polled):
+    """An agent with pages of its own. A path that is null is not asked for."""
+
+    HIDDEN: ClassVar[str] = "token"
+
+    token: SecretStr | None = None
+    metrics_path: Path | None = "/metrics"
+    health_path: Path | None = "/health"
+    fields: Fields = Fields()
 
     @field_validator("token")
     @classmethod
@@ -66,12 +95,9 @@ class Target(BaseModel):
             raise ValueError("a token of printable ASCII without blanks")
         return value
 
-    @field_validator("timeout_secs")
-    @classmethod
-    def _within_the_interval(cls, value: float, others: Any) -> float:
-        if value > others.data.get("interval_secs", value):
-            raise ValueError("no more than interval_secs")
-        return value
+    @property
+    def gives_equity(self) -> bool:
+        return self.metrics_path is not None
 
     @property
     def bearer(self) -> dict[str, str]:

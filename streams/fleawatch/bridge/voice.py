@@ -2,8 +2,8 @@
 
 import time
 
-from fleawatch.bridge.poll import HEALTH, METRICS, Poll
-from fleawatch.bridge.target import Target
+from fleawatch.bridge.poll import Poll
+from fleawatch.bridge.target import Polled
 from fleawatch.core.health_rules import REACHABLE
 from fleawatch.kit.redact import redact
 from fleawatch_schemas.codec import decode_equity, decode_health
@@ -13,7 +13,7 @@ from fleawatch_schemas.wire import Check, Equity, Health, encode
 class Voice:
     """One agent's; it begins at 0 in an epoch of the bridge's."""
 
-    def __init__(self, target: Target, epoch: int) -> None:
+    def __init__(self, target: Polled, epoch: int) -> None:
         self.target = target
         self._epoch = epoch
         self._began = time.monotonic()
@@ -53,16 +53,14 @@ class Voice:
             figures.net_deposits,
             figures.unrealised_pnl,
             "marked" if figures.marked else "cash",
-            self.target.currency,
+            self.target.currency or figures.currency,
         )
 
     def _health(self, poll: Poll, due_secs: float) -> Health:
         target, said = self.target, poll.health
         checks = dict(said.checks) if said is not None else {}
         if poll.reached:
-            for page, path in ((METRICS, target.metrics_path), (HEALTH, target.health_path)):
-                if path is not None:
-                    checks[f"{page}_page"] = page not in poll.faults
+            checks |= {f"{page}_page": page not in poll.faults for page in poll.asked}
         checks[REACHABLE] = poll.reached
         well = not poll.faults and (said is None or said.status == "ok")
         stopping = said is not None and said.status == "stopping"
@@ -80,6 +78,6 @@ class Voice:
             redact(poll.trouble) if poll.faults else said.last_error if said is not None else None,
             poll.ms or None,
             said.last_action_ts if said is not None else None,
-            target.interval_secs if target.metrics_path is not None else None,
-            target.labels,
+            target.interval_secs if target.gives_equity else None,
+            {**(said.labels if said is not None else {}), **(target.labels or {})} or None,
         )

@@ -6,6 +6,8 @@ import pytest
 
 from fleawatch.bridge.command import from_settings
 from fleawatch.bridge.file import read_targets
+from fleawatch.bridge.freqtrade.target import FreqtradeTarget
+from fleawatch.bridge.target import Target
 from fleawatch.errors import ConfigError
 from fleawatch.settings import Settings
 
@@ -25,6 +27,7 @@ def test_the_example_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     targets = {
         one.agent_id: one
         for one in read_targets(write(tmp_path, text.replace("/run/secrets/grid-2", str(tmp_path / "token"))))
+        if isinstance(one, Target)
     }
     assert list(targets) == ["momentum-1", "grid-2", "basket-3"]
     assert targets["momentum-1"].bearer == {"Authorization": "Bearer of-the-bots"}
@@ -72,6 +75,22 @@ def test_the_example_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
             "2: agents.a.fields.cash: got 'b', expected one of balance, equity, ",
         ),
         ("agents:\n  a: {api_base: http://x}\n  a: {api_base: http://y}", "3: agents.a occurs twice"),
+        (
+            "agents:\n  a: {api_base: http://x, kind: freqtrad}",
+            "2: agents.a.kind: got 'freqtrad', expected one of pages, freqtrade",
+        ),
+        (
+            "agents:\n  a: {api_base: http://x, kind: freqtrade}",
+            "2: agents.a.username: expected a value (and 1 more)",
+        ),
+        (
+            "agents:\n  a: {api_base: http://x, kind: freqtrade, username: u, password: hunter2}",
+            "2: agents.a.password: expected password_env or password_file in its place",
+        ),
+        (
+            "agents:\n  a: {api_base: http://x, kind: freqtrade, metrics_path: /m}",
+            "2: agents.a.metrics_path: expected a field of an agent",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_with_field_value_and_expectation(tmp_path: Path, text: str, told: str) -> None:
@@ -107,3 +126,19 @@ def test_one_agent_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("API_BASE", "momentum-1:8080")
     with pytest.raises(ConfigError, match=r"API_BASE: expected http\(s\)://host"):
         from_settings(Settings.load())
+
+
+def test_forty_bots_from_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FREQTRADE_PASSWORD", "of-all")
+    monkeypatch.setenv("GRID_PASSWORD", "of-one")
+    monkeypatch.setenv("BOTS_TOKEN", "of-the-others")
+    targets = {one.agent_id: one for one in read_targets(ROOT / "examples" / "freqtrade.yaml")}
+    bots = {name: one for name, one in targets.items() if isinstance(one, FreqtradeTarget)}
+    assert len(bots) >= 40
+    assert len({one.api_base for one in bots.values()}) == len(bots)
+    assert {one.username for one in bots.values()} == {"Freqtrader"}
+    passwords = {one.password.get_secret_value() for one in bots.values()}
+    assert passwords == {"of-all", "of-one"}
+    assert "of-all" not in repr(bots)
+    (page,) = targets.keys() - bots.keys()
+    assert isinstance(targets[page], Target)

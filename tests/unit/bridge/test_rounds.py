@@ -7,7 +7,9 @@ from itertools import pairwise
 import pytest
 
 from fleawatch.bridge.fetch import Client
+from fleawatch.bridge.poll import Pages
 from fleawatch.bridge.rounds import JITTER, Rounds, pause, room_for
+from fleawatch.bridge.shipper import Told
 from fleawatch.bridge.target import Target
 from fleawatch_schemas.codec import decode_equity, decode_health
 from polled_agents import Server, serving
@@ -31,7 +33,7 @@ def make(server: Server, name: str, kind: str, **more: float) -> Target:
 async def test_who_hangs_or_babbles_delays_no_other() -> None:
     sent: Counter[tuple[str, str]] = Counter()
 
-    def ship(topic: str, agent_id: str, raw: bytes) -> None:
+    def ship(topic: str, agent_id: str, raw: bytes, told: Told | None) -> None:
         event = decode_equity(raw) if topic == "equity" else decode_health(raw)
         assert event.seq == sent[topic, agent_id]
         sent[topic, agent_id] += 1
@@ -43,7 +45,7 @@ async def test_who_hangs_or_babbles_delays_no_other() -> None:
             for index, kind in enumerate(KINDS)
         ]
         targets = [one for pair in zip(well, ill, strict=False) for one in pair] + well[len(ill) :]
-        rounds = Rounds(targets, 7, client, ship)
+        rounds = Rounds([Pages(one) for one in targets], 7, client, ship)
         running = asyncio.create_task(rounds.run())
         await asyncio.sleep(4.0)
         running.cancel()
@@ -65,7 +67,9 @@ async def test_who_hangs_or_babbles_delays_no_other() -> None:
 async def test_the_first_polls_are_spread_over_the_interval() -> None:
     async with serving() as server, Client() as client:
         targets = [make(server, f"well-{index}", "json") for index in range(10)]
-        running = asyncio.create_task(Rounds(targets, 7, client, lambda *_: None).run())
+        running = asyncio.create_task(
+            Rounds([Pages(one) for one in targets], 7, client, lambda *_: None).run()
+        )
         await asyncio.sleep(1.2)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
