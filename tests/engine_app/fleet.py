@@ -36,6 +36,10 @@ class Fleet:
         with (self._log_dir / f"worker-{index}-{self._starts}.log").open("wb") as log:
             return subprocess.Popen(command, env=self._env, stdout=log, stderr=subprocess.STDOUT)
 
+    def from_now_on(self, **env: str) -> None:
+        """Environment of the workers that are started later."""
+        self._env |= env
+
     def kill(self, index: int) -> None:
         """SIGKILL and start anew."""
         self.workers[index].kill()
