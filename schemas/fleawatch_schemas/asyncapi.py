@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from fleawatch_schemas.topics import TOPICS, TopicSpec
+from pydantic import BaseModel
+
+from fleawatch_schemas.topics import BESIDE, TOPICS, TopicSpec
 
 _VERSION = "1.0.0"
 """Of the contracts; the events say its first part in `v`."""
@@ -19,10 +21,10 @@ _KEYS = {
 }
 _WRITERS = {
     "agents": ("monitor", "operator"),
-    "command-acks": ("agent",),
+    "command-acks": ("agent", "monitor"),
     "commands": ("monitor", "operator"),
     "control-state": ("monitor", "operator"),
-    "equity": ("agent",),
+    "equity": ("agent", "operator"),
     "health": ("agent",),
     "notifications": ("notifier", "operator"),
     "rules": ("operator",),
@@ -49,7 +51,12 @@ def document() -> dict[str, Any]:
         "defaultContentType": "application/json",
         "channels": {spec.name: _channel(spec) for spec in _specs()},
         "operations": dict(_operations()),
-        "components": {"messages": {spec.name: _message(spec) for spec in _specs()}},
+        "components": {
+            "messages": {
+                **{spec.name: _message(spec) for spec in _specs()},
+                **{name: _described(name, model) for name, model in BESIDE.values()},
+            }
+        },
     }
 
 
@@ -65,7 +72,7 @@ def _channel(spec: TopicSpec) -> dict[str, Any]:
         "parameters": {
             "prefix": {"default": "fleawatch.", "description": "The same for all topics of a fleet."}
         },
-        "messages": {spec.name: {"$ref": f"#/components/messages/{spec.name}"}},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _messages(spec)},
         "bindings": {"kafka": {"topicConfiguration": _topic_configuration(spec), "bindingVersion": "0.5.0"}},
     }
 
@@ -89,14 +96,22 @@ def _operations() -> Iterable[tuple[str, dict[str, Any]]]:
             )
 
 
+def _messages(spec: TopicSpec) -> list[str]:
+    return [spec.name, *(BESIDE[spec.name][:1] if spec.name in BESIDE else ())]
+
+
 def _message(spec: TopicSpec) -> dict[str, Any]:
-    model = spec.model
-    schema = {"schemaFormat": _SCHEMA_FORMAT, "schema": {"$ref": f"./json/{spec.name}.json"}}
-    message: dict[str, Any] = {
-        "name": model.__name__,
-        "summary": " ".join((model.__doc__ or "").split("\n\n")[0].split()),
-    }
+    message = _described(spec.name, spec.model)
     if spec.name == "dead-letter":
         # The value is what could not be read, so it has no schema and no content type.
-        return {**message, "contentType": "application/octet-stream", "headers": schema}
-    return {**message, "payload": schema}
+        headers = message.pop("payload")
+        return {**message, "contentType": "application/octet-stream", "headers": headers}
+    return message
+
+
+def _described(name: str, model: type[BaseModel]) -> dict[str, Any]:
+    return {
+        "name": model.__name__,
+        "summary": " ".join((model.__doc__ or "").split("\n\n")[0].split()),
+        "payload": {"schemaFormat": _SCHEMA_FORMAT, "schema": {"$ref": f"./json/{name}.json"}},
+    }

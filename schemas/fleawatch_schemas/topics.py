@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from fleawatch_schemas.account_entry import AccountEntry
 from fleawatch_schemas.agents import AgentRecord
 from fleawatch_schemas.alerts import AlertEvent
 from fleawatch_schemas.anomalies import AnomalyEvent
@@ -103,3 +104,7 @@ _ALL = (
 )
 
 TOPICS: Mapping[str, TopicSpec] = MappingProxyType({spec.name: spec for spec in _ALL})
+BESIDE: Mapping[str, tuple[str, type[BaseModel]]] = MappingProxyType(
+    {"equity": ("account-entries", AccountEntry)}
+)
+"""By topic: what else is on it, rarely, with the name of its schema."""

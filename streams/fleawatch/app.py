@@ -33,6 +33,8 @@ from fleawatch.agents.registration import Registration
 from fleawatch.agents.registry import RegistryFeed
 from fleawatch.agents.rule_keeper import RuleKeeper
 from fleawatch.agents.workload import Workload
+from fleawatch.control.entries import entry_reader
+from fleawatch.control.signing import Keyring
 from fleawatch.core.bars import BarPlan
 from fleawatch.core.equity_state import EquityStates
 from fleawatch.core.fleet import FleetStates
@@ -119,7 +121,9 @@ class Monitor(BatchApp):
             )
 
         plan = BarPlan(settings.short_bar_secs, settings.long_bar_secs)
-        of_equity = equity_pipeline(settings.partitions, keeper.rules_of, plan)
+        of_equity = equity_pipeline(
+            settings.partitions, keeper.rules_of, plan, entry_reader(Keyring.of_settings(settings))
+        )
         of_equity.create = watched(of_equity.create)
         equity = table_of("equity", of_equity, EquityStates(plan))
         trades = table_of("trades", trades_pipeline(settings.partitions, keeper.rules_of), TradesState)

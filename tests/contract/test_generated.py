@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from jsonschema import Draft7Validator
 
 from fleawatch_schemas.generate import main
-from fleawatch_schemas.topics import TOPICS
+from fleawatch_schemas.topics import BESIDE, TOPICS
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
@@ -68,11 +68,13 @@ def test_every_reference_of_the_document_leads_somewhere(document: dict[str, Any
 def test_the_document_has_the_shape_of_asyncapi_3(document: dict[str, Any]) -> None:
     assert document["asyncapi"] == "3.0.0"
     assert {"title", "version"} <= set(document["info"])
-    assert set(document["channels"]) == set(document["components"]["messages"]) == set(TOPICS)
+    assert set(document["channels"]) == set(TOPICS)
+    beside = {topic: [name] for topic, (name, _) in BESIDE.items()}
+    assert set(document["components"]["messages"]) == {*TOPICS, *(name for name, _ in BESIDE.values())}
     for name, channel in document["channels"].items():
         assert channel["address"] == "{prefix}" + name
         assert list(channel["parameters"]) == ["prefix"]
-        assert list(channel["messages"]) == [name]
+        assert list(channel["messages"]) == [name, *beside.get(name, [])]
     for operation in document["operations"].values():
         assert operation["action"] in {"send", "receive"}
         _resolve(document, operation["channel"]["$ref"])

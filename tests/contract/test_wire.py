@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from pydantic import BaseModel
 
-from fleawatch_schemas import control, fleet, wire, wire_control, wire_fleet
+from fleawatch_schemas import account_entry, control, fleet, wire, wire_control, wire_entry, wire_fleet
 from fleawatch_schemas.alerts import AlertEvent
 from fleawatch_schemas.anomalies import AnomalyEvent, RecordRef
 from fleawatch_schemas.attribution import AssetShare, AttributionRecord, StrategyShare
@@ -38,6 +38,8 @@ PAIRS: list[tuple[type[msgspec.Struct], type[BaseModel]]] = [
     (wire_control.ControlState, control.ControlState),
     (wire_control.Command, control.Command),
     (wire_control.CommandAck, control.CommandAck),
+    (wire_entry.AccountEntry, account_entry.AccountEntry),
+    (wire_fleet.FleetTrips, fleet.FleetTrips),
 ]
 SOURCE = wire.Source("equity", 3, 18_204)
 ANOMALY = wire.Anomaly(

@@ -28,4 +28,5 @@ def count_outputs(telemetry: Telemetry, outputs: Iterable[Output]) -> None:
         "dead-letter": telemetry.rejected,
     }
     for output in outputs:
-        counters[output.topic].labels(*output.labels).inc()
+        if output.topic in counters:
+            counters[output.topic].labels(*output.labels).inc()

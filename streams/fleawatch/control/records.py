@@ -15,10 +15,11 @@ from fleawatch.control.signing import Keyring, Signer
 from fleawatch_schemas.reasons import Reason, Rejected
 from fleawatch_schemas.strict_json import parse
 from fleawatch_schemas.wire_control import Action, Command, ControlState, State
+from fleawatch_schemas.wire_entry import AccountEntry
 
 LONGEST_SECS: Final = 30.0
 """A command is obeyed for at most so long after it was issued; after that only the control state says what to do."""
-RecordT = TypeVar("RecordT", ControlState, Command)
+RecordT = TypeVar("RecordT", ControlState, Command, AccountEntry)
 
 
 class Latched(Exception):
@@ -98,7 +99,7 @@ def command(
     )
 
 
-def sealed(record: ControlState | Command, signer: Signer | None) -> bytes:
+def sealed(record: ControlState | Command | AccountEntry, signer: Signer | None) -> bytes:
     """The bytes to send: signed, unless there is no key."""
     fields: dict[str, object] = msgspec.to_builtins(record)
     return orjson.dumps(fields if signer is None else signer.sign(fields))

@@ -15,6 +15,7 @@ from fleawatch.core import duplicates, equity, health, trades
 from fleawatch.core.agent_state import AgentState
 from fleawatch.core.alerts import Cause, lost_events
 from fleawatch.core.bars import PLAN, BarPlan
+from fleawatch.core.entries import apply_entry
 from fleawatch.core.equity_state import EquityState, EquityStates
 from fleawatch.core.health_state import HealthState
 from fleawatch.core.outputs import Output, dead_letter
@@ -27,6 +28,7 @@ from fleawatch_schemas.codec import decode_equity, decode_health, decode_trade
 from fleawatch_schemas.partition import partition_for
 from fleawatch_schemas.reasons import Reason, Rejected
 from fleawatch_schemas.wire import Equity, Health, Trade
+from fleawatch_schemas.wire_entry import AccountEntry, decode_entry, is_entry
 
 
 class Event(Protocol):
@@ -68,6 +70,18 @@ class Applied:
     rejected: dict[Reason, int] = field(default_factory=dict)
 
 
+class Entries(Generic[S]):
+    """How operators' entries among the events are read (raises Rejected) and applied."""
+
+    def __init__(
+        self,
+        decode: Callable[[bytes], AccountEntry],
+        apply: Callable[[S | None, AccountEntry, Record, int, list[Output]], bool],
+    ) -> None:
+        self.decode = decode
+        self.apply = apply
+
+
 class Pipeline(Generic[E, S]):
     """The stages of one input topic. `step` and `first` raise `Rejected` before they change anything."""
 
@@ -83,6 +97,7 @@ class Pipeline(Generic[E, S]):
         unpack: Callable[[bytes], S],
         newest: Callable[[S], float],
         rules_of: Callable[[str], Rules],
+        entries: Entries[S] | None = None,
     ) -> None:
         self.topic = topic
         self.partitions = partitions
@@ -93,6 +108,7 @@ class Pipeline(Generic[E, S]):
         self.unpack = unpack
         self.newest = newest  # time of the newest event that was accepted
         self.rules_of = rules_of  # of an agent that is new here
+        self.entries = entries
 
     def apply(
         self, partition: int, records: Sequence[Record], states: MutableMapping[bytes, S], dirty: set[bytes]
@@ -130,7 +146,7 @@ class Pipeline(Generic[E, S]):
                 ev = decode(record.value or b"")
                 # known agent, at home in this partition?
                 if st is None or st.agent_id != ev.agent_id or st.home != partition:
-                    self._check_home(partition, key, ev, st)
+                    self._check_home(partition, key, ev.agent_id, st)
                 if ev.ts > record.timestamp * 0.001 + ahead:
                     raise Rejected(
                         Reason.FUTURE,
@@ -154,7 +170,11 @@ class Pipeline(Generic[E, S]):
                         changed |= self._conflicts(st, ev, record, partition, out)
                         continue
             except Rejected as why:
-                changed |= self._reject(partition, record, st, why, applied)
+                missing = why.reason is Reason.MISSING_FIELD
+                if missing and self.entries is not None and is_entry(record.value):
+                    changed |= self._enter(self.entries, partition, record, st, applied)
+                else:
+                    changed |= self._reject(partition, record, st, why, applied)
                 continue
             st.offset = record.offset
             events += 1
@@ -163,13 +183,13 @@ class Pipeline(Generic[E, S]):
         applied.events += events
         return changed or events > 0
 
-    def _check_home(self, partition: int, key: bytes | None, ev: E, st: S | None) -> None:
-        if key is None or key != ev.agent_id.encode():
-            raise Rejected(Reason.KEY_MISMATCH, f"the key is {key!r:.80}, the event's agent_id {ev.agent_id}")
+    def _check_home(self, partition: int, key: bytes | None, agent_id: str, st: S | None) -> None:
+        if key is None or key != agent_id.encode():
+            raise Rejected(Reason.KEY_MISMATCH, f"the key is {key!r:.80}, the event's agent_id {agent_id}")
         home = partition_for(key, self.partitions)
         if home != partition:
             raise Rejected(
-                Reason.WRONG_PARTITION, f"{ev.agent_id} belongs to partition {home} of {self.partitions}"
+                Reason.WRONG_PARTITION, f"{agent_id} belongs to partition {home} of {self.partitions}"
             )
         if st is not None:
             st.home = partition
@@ -206,6 +226,23 @@ class Pipeline(Generic[E, S]):
         duplicates.conflict(st, self._at(record, partition, ev.epoch, ev.seq), out)
         st.offset = record.offset
         return True
+
+    def _enter(
+        self, entries: "Entries[S]", partition: int, record: Record, st: S | None, applied: Applied
+    ) -> bool:
+        """No event, but an operator's entry; True when it has changed the state."""
+        try:
+            entry = entries.decode(record.value or b"")
+            self._check_home(partition, record.key, entry.agent_id, st)
+        except Rejected as why:
+            return self._reject(partition, record, st, why, applied)
+        if st is not None and record.offset <= st.offset:
+            applied.replayed += 1
+            return False
+        changed = entries.apply(st, entry, record, partition, applied.outputs)
+        if changed and st is not None:
+            st.offset = record.offset
+        return changed
 
     def _reject(self, partition: int, record: Record, st: S | None, why: Rejected, applied: Applied) -> bool:
         """Dead-letter. Where the event still says which it was, its seq is no gap and stays open for a retry, and one of
@@ -246,7 +283,10 @@ def default_rules(agent_id: str) -> Rules:  # noqa: ARG001 -- they hold for ever
 
 
 def equity_pipeline(
-    partitions: int, rules_of: Callable[[str], Rules] = default_rules, plan: BarPlan = PLAN
+    partitions: int,
+    rules_of: Callable[[str], Rules] = default_rules,
+    plan: BarPlan = PLAN,
+    decode_entry: Callable[[bytes], AccountEntry] = decode_entry,
 ) -> Pipeline[Equity, EquityState]:
     states = EquityStates(plan)
     return Pipeline(
@@ -259,6 +299,7 @@ def equity_pipeline(
         unpack=states.unpack,
         newest=lambda st: st.last.ts,
         rules_of=rules_of,
+        entries=Entries(decode_entry, apply_entry),
     )
 
 
