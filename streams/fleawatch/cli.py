@@ -52,6 +52,24 @@ COMMANDS = {  # name → (module, attribute, extra that brings what it needs, on
         "worker",
         "Is the fleet watched? Broker, workers, channels, and each agent's protection.",
     ),
+    "flatten": (
+        "fleawatch.operator.control_command",
+        "flatten",
+        "worker",
+        "Order an agent to close all positions, once.",
+    ),
+    "keys": (
+        "fleawatch.operator.keys_command",
+        "keys",
+        "signed",
+        "The keys by which agents know who may command them.",
+    ),
+    "kill": (
+        "fleawatch.operator.control_command",
+        "kill",
+        "worker",
+        "Order an agent to trade nothing more until a person resumes it.",
+    ),
     "maintenance": (
         "fleawatch.operator.silence_command",
         "maintenance",
@@ -64,11 +82,23 @@ COMMANDS = {  # name → (module, attribute, extra that brings what it needs, on
         "notify",
         "Deliver alerts to one channel: telegram, slack or log.",
     ),
+    "pause": (
+        "fleawatch.operator.control_command",
+        "pause",
+        "worker",
+        "Order an agent to open nothing more, and wait until it confirms.",
+    ),
     "report": (
         "fleawatch.report.command",
         "report",
         "worker",
         "One agent's figures and attribution: table, JSON, CSV or HTML.",
+    ),
+    "resume": (
+        "fleawatch.operator.control_command",
+        "resume",
+        "worker",
+        "Let a paused or killed agent trade again.",
     ),
     "rules": (
         "fleawatch.operator.rules_command",

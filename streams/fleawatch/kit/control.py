@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from fleawatch.control.latch import STATE_OF, STRICTNESS, version_of
+from fleawatch.control.latch import STATE_OF, STRICTNESS, Latch, version_of
 from fleawatch.control.records import opened
 from fleawatch.control.signing import BadSignature, Keyring
 from fleawatch.kit import memory as disk
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 SAVE_SECS: Final = 1.0
 """A disk that takes longer is not waited for: to stop is more urgent than to remember it."""
 UNREAD: Final = "the control state cannot be read"
+DOUBTED: Final = "the control state is not signed by anybody whom we trust"
 STRANGER: Final = "unreadable"
 """Where an answer names the command, and the record has no readable id."""
 
@@ -68,6 +69,7 @@ class Control:
         self._memory = Memory()
         self._read = False
         self._gave_up_waiting = False
+        self._doubted = False  # all that is known of the state is a record that is not to be believed
         self._shut = False
         self._turns = Turns(callbacks, self._over)
         self._latest = Turn("resume", "", "running", outcome=Outcome(ok=True))
@@ -109,7 +111,7 @@ class Control:
     def was_read(self) -> None:
         """All of the control state that there was has been taken."""
         self._read = True
-        self._follow(self._memory.reason or "the control state was read")
+        self._follow(DOUBTED if self._doubted else self._memory.reason or "the control state was read")
 
     def cannot_read(self) -> None:
         """Kafka has been away since the start for too long: the agent's code is told that it is paused."""
@@ -123,6 +125,8 @@ class Control:
             record = opened(raw, ControlState, self._keyring)
         except (Rejected, BadSignature) as why:
             self._answers.refuse_stranger(_id_in(raw), f"control-state: {why}")
+            if not self._read:
+                self._doubted = self._memory.latch == Latch()
             return
         if record.agent_id != self._agent_id:
             self._answers.refuse_stranger(
@@ -130,6 +134,7 @@ class Control:
             )
             return
         memory = self._memory
+        self._doubted = False
         merged = memory.latch.with_state(record)
         if merged != memory.latch:
             memory.latch, memory.reason = merged, record.reason
@@ -161,6 +166,7 @@ class Control:
 
     async def _change(self, command: Command) -> None:
         memory = self._memory
+        self._doubted = False
         before, wanted = memory.latch.held, STATE_OF[command.action]
         memory.latch = memory.latch.with_command(command)
         held = memory.latch.held
@@ -199,7 +205,8 @@ class Control:
 
     def _target(self) -> State:
         held = self._memory.latch.held
-        return "paused" if held == "running" and self._gave_up_waiting and not self._read else held
+        unknown = self._doubted if self._read else self._gave_up_waiting
+        return "paused" if held == "running" and unknown and self._starts_paused else held
 
     def _follow(self, reason: str) -> None:
         """Tell the agent's code when there is another state, and show it."""

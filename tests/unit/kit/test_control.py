@@ -257,6 +257,23 @@ async def test_on_a_fresh_disk_the_control_state_holds_before_anything_is_opened
     await agent.stop()
 
 
+async def test_a_state_that_cannot_be_believed_is_no_leave_to_trade(tmp_path: Path) -> None:
+    """A pause whose key is not trusted any more, on a fresh disk: nobody knows what was wanted."""
+    agent = await Agent(tmp_path).start(read=False)
+    await agent.hear(control_state("bot", "paused", reason="", now=NOW), FORGER)
+    agent.control.was_read()
+    await agent.quiet()
+    assert agent.calls == [("pause", control.DOUBTED)]
+    opened = [agent.control.may_open]
+    await agent.hear(control_state("bot", "running", reason="", now=NOW, by="ann"))
+    await agent.quiet()
+    opened.append(agent.control.may_open)
+    await agent.hear(control_state("bot", "killed", reason="", now=NOW), FORGER)
+    opened.append(agent.control.may_open)
+    assert opened == [False, True, True]
+    await agent.stop()
+
+
 async def test_without_kafka_it_stays_paused_and_its_code_is_told(tmp_path: Path) -> None:
     agent = await Agent(tmp_path).start(read=False)
     agent.control.cannot_read()

@@ -1,0 +1,184 @@
+"""`fleawatch pause|resume|kill|flatten`: what a person orders agents, and whether they do it."""
+
+import asyncio
+import logging
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import click
+
+from fleawatch.errors import ConfigError, FleawatchError
+from fleawatch.local.servers import find_servers
+from fleawatch.operator.ack_command import BY
+from fleawatch.operator.actions import Actor, Outcome
+from fleawatch.operator.asking import ask, confirm
+from fleawatch.operator.control_desk import Answer, ControlDesk, Order
+from fleawatch.operator.drawdown import standings
+from fleawatch.operator.notebook import Notebook, new_audit_id
+from fleawatch.operator.store import Store
+from fleawatch.operator.targets import HELP, similar, targets
+from fleawatch.operator.times import told as lasting
+from fleawatch.settings import Settings
+from fleawatch_schemas.wire_control import Action
+
+NOT_CONFIRMED: Final = 3
+REFUSED: Final = 4
+MOST: Final = 500
+_DONE: Final = {"pause": "paused", "resume": "running", "kill": "killed", "flatten": "flattened"}
+
+AGENTS = click.argument("words", metavar="AGENT...", nargs=-1, required=True)
+REASON = click.option("--reason", required=True, help="For the others, and for the agent.")
+TIMEOUT = click.option(
+    "--timeout", default=10.0, show_default=True, type=click.FloatRange(0.1, 600.0),
+    help="How long to wait for the agent's confirmation, in seconds.",
+)  # fmt: skip
+YES = click.option("--yes", "-y", "yes", count=True, help="Do not ask; flatten wants it twice.")
+_EPILOG = f"AGENT: {HELP} Ends with 0 when confirmed, {NOT_CONFIRMED} when not confirmed in time, {REFUSED} when refused."
+
+
+@click.command(epilog=_EPILOG)
+@AGENTS
+@REASON
+@TIMEOUT
+@YES
+@BY
+def pause(words: tuple[str, ...], *, reason: str, timeout: float, yes: int, by: str) -> None:
+    """Open nothing more, and keep managing exits. Holds until `resume`, whatever happens to the agent meanwhile."""
+    _run("pause", words, Wish(reason, by, timeout, yes))
+
+
+@click.command(epilog=_EPILOG)
+@AGENTS
+@REASON
+@TIMEOUT
+@YES
+@BY
+def kill(words: tuple[str, ...], *, reason: str, timeout: float, yes: int, by: str) -> None:
+    """Cancel entry orders, keep protective ones, trade nothing more. Only a person's `resume` ends it; closes no position."""
+    _run("kill", words, Wish(reason, by, timeout, yes))
+
+
+@click.command(epilog=_EPILOG)
+@AGENTS
+@REASON
+@TIMEOUT
+@YES
+@BY
+def flatten(words: tuple[str, ...], *, reason: str, timeout: float, yes: int, by: str) -> None:
+    """Close all positions, once. Asked twice. Does not pause: an agent that runs may open positions again."""
+    _run("flatten", words, Wish(reason, by, timeout, yes))
+
+
+@click.command(epilog=_EPILOG)
+@AGENTS
+@REASON
+@TIMEOUT
+@YES
+@BY
+def resume(words: tuple[str, ...], *, reason: str, timeout: float, yes: int, by: str) -> None:
+    """Trade again, after a pause or a kill. Refused while the drawdown limit is exceeded."""
+    _run("resume", words, Wish(reason, by, timeout, yes))
+
+
+class Wish(NamedTuple):
+    """What all four commands take."""
+
+    reason: str
+    by: str
+    timeout: float
+    yes: int
+
+
+def _run(action: Action, words: Sequence[str], wish: Wish) -> None:
+    sys.exit(asyncio.run(_order(action, words, wish)))
+
+
+async def _order(action: Action, words: Sequence[str], wish: Wish) -> int:
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    reason, yes = wish.reason.strip(), wish.yes
+    if not reason:
+        raise ConfigError("--reason says nothing")
+    settings = Settings.load()
+    servers = find_servers(settings)
+    async with ControlDesk(settings, servers) as desk:
+        known = await Store(settings, servers).agents()
+        agents, unknown = targets(words, known)
+        if len(agents) > MOST:
+            raise ConfigError(f"{len(agents)} agents at once", hint=f"at most {MOST}")
+        for agent in unknown:
+            ask(f"{agent} is not in the registry{similar(agent, known)}. Order it all the same?", yes)
+        confirm(action, agents, yes)
+        if action == "resume":
+            await _refuse_over_limit(settings, servers, agents)
+        if not desk.signs:
+            click.echo("this order is not signed: no FLEAWATCH_CONTROL_KEY is set", err=True)
+        actor = Actor(wish.by, "cli", time.time(), new_audit_id(time.time()))
+        orders = [Order(agent, action, reason, actor.by) for agent in agents]
+        notebook = Notebook(settings, servers)
+        target = ", ".join(agents)
+        noted = asyncio.create_task(notebook.write([actor.audit(action, target, reason, outcome="intended")]))
+        try:
+            answers = await desk.give(orders, timeout=wish.timeout, told=lambda one: _tell(action, one))
+        finally:
+            await asyncio.wait({noted})
+        settled, detail = _summary(answers)
+        try:
+            noted.result()
+            await notebook.write([actor.audit(action, target, f"{reason}: {detail}", outcome=settled)])
+        except FleawatchError as exc:
+            click.echo(f"it is not in the audit: {exc}", err=True)
+    return max(map(_code, answers))
+
+
+async def _refuse_over_limit(settings: Settings, servers: str, agents: Sequence[str]) -> None:
+    found = await standings(settings, servers, agents)
+    over = [
+        f"{agent} is {one.drawdown_pct:.1f} % below its peak, its limit is {one.limit_pct:g} %"
+        + (f" (as of {lasting(age)} ago)" if (age := time.time() - one.ts) > 60 else "")
+        for agent, one in found.items()
+        if one.over
+    ]
+    if over:
+        raise ConfigError(
+            "nothing was resumed: " + "; ".join(over),
+            hint="it would be paused again at once; --rebase-peak begins a new peak where it stands now",
+        )
+    for agent in agents:
+        if agent not in found:
+            click.echo(f"{agent}: its drawdown is not known", err=True)
+
+
+def _tell(action: Action, answer: Answer) -> None:
+    agent, detail = answer.agent_id, f" ({answer.detail})" if answer.detail else ""
+    match answer.status:
+        case "applied":
+            click.echo(f"{agent}: {_DONE[action]}, confirmed after {answer.secs:.1f} s{detail}")
+        case "refused":
+            click.echo(f"{agent}: the agent refused to {action}: {answer.detail}")
+        case "latched":
+            click.echo(f"{agent}: not ordered: {answer.detail}")
+        case "unconfirmed":
+            kept = (
+                "it will not do it any more"
+                if action == "flatten"
+                else "the order holds until another one does"
+            )
+            click.echo(f"{agent}: {action} NOT confirmed within {answer.secs:.0f} s; {kept}")
+
+
+def _code(answer: Answer) -> int:
+    return {"applied": 0, "unconfirmed": NOT_CONFIRMED}.get(answer.status, REFUSED)
+
+
+def _summary(answers: Sequence[Answer]) -> tuple[Outcome, str]:
+    """For the audit."""
+    counts = Counter(one.status for one in answers)
+    detail = ", ".join(f"{count} {status}" for status, count in counts.items())
+    if len(answers) == 1 and answers[0].detail:
+        detail = f"{detail}: {answers[0].detail}"
+    if counts["applied"] == len(answers):
+        return "done", detail
+    return "refused" if counts["refused"] + counts["latched"] else "failed", detail
