@@ -29,10 +29,13 @@ _ack = msgspec.json.Decoder(CommandAck).decode
 
 
 class Order(NamedTuple):
+    """With a `command_id` it is the same order when it is given again; without, each time another one."""
+
     agent_id: str
     action: Action
     reason: str
     by: str
+    command_id: str | None = None
 
 
 class Answer(NamedTuple):
@@ -159,7 +162,16 @@ class ControlDesk:
             return None, command(
                 order.agent_id, "flatten", reason=order.reason, now=now, by=order.by, secs=seconds
             )
-        sent = command(order.agent_id, order.action, reason=order.reason, now=now, by=order.by)
+        sent = command(
+            order.agent_id,
+            order.action,
+            reason=order.reason,
+            now=now,
+            by=order.by,
+            command_id=order.command_id,
+        )
+        if previous is not None and previous.command_id == sent.command_id:
+            return None, msgspec.structs.replace(sent, version=previous.version)
         record = control_state(
             order.agent_id,
             STATE_OF[order.action],
