@@ -100,7 +100,7 @@ class Monitor(BatchApp):
         )
         refusals = Refusals()
         workload = Workload(self, settings)
-        fleet = FleetTeller(self, settings, agents, workload, time.time)
+        fleet = FleetTeller(self, settings, agents, workload=workload, controller=controller, clock=time.time)
         followers: dict[str, tuple[Follower, ...]] = {
             "equity": (publisher, reconciler, fleet.equity, controller),
             "trades": (publisher, reconciler, attributions),
@@ -140,9 +140,7 @@ class Monitor(BatchApp):
         )
 
         keeper.keep({"equity": equity, "trades": trades, "health": health})
-        equity.on_loaded = _in_turn(
-            equity.on_loaded, fleet.equity.begin, workload.begin, controller.begin
-        )
+        equity.on_loaded = _in_turn(equity.on_loaded, fleet.equity.begin, workload.begin, controller.begin)
         health.on_loaded = _in_turn(health.on_loaded, fleet.health.begin)
         liveness.on_changed = fleet.health.changed
         fleet_agent = FleetAgent(

@@ -19,6 +19,7 @@ from fleawatch.control.latch import STATE_OF, STRICTNESS
 from fleawatch.control.records import command_id_of
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.fleet import FLEET
+from fleawatch.core.fleet_ledger import Controlled
 from fleawatch.core.mass_trip import REMEMBERED_SECS
 from fleawatch.core.registry import Registry
 from fleawatch.core.trip import NEVER, Trip
@@ -85,27 +86,22 @@ class Controller:
             if second:
                 self._chaser.chase(tp.partition, since, now)
 
-    def trips(
-        self, partition: int, states: Mapping[bytes, Any], now: float
-    ) -> tuple[list[FleetTrips], list[str]]:
-        """The trips of live agents of the last ten minutes by second, and who is over the limit now."""
-        self._sort(partition, states, now)
+    def controlled(self, partition: int, states: Mapping[bytes, Any], now: float) -> Controlled:
+        """What the fleet is told of a partition's live agents."""
         counts: dict[int, int] = {}
         over: list[str] = []
-        for key in self._tripped.get(partition, ()):
-            state = states[key]
-            trip: Trip = state.control.trip
-            if not self._live(state.agent_id):
+        for key in self._sort(partition, states, now):
+            state: EquityState = states[key]
+            trip = state.control.trip
+            if trip is None or not self._live(state.agent_id):
                 continue
             if trip.over:
                 over.append(state.agent_id)
             if now - trip.at <= REMEMBERED_SECS:
                 counts[int(trip.at)] = counts.get(int(trip.at), 0) + 1
-        return [FleetTrips(*each) for each in sorted(counts.items())], sorted(over)
-
-    def paused(self, partition: int) -> int:
-        """How many live agents of a partition are to be paused or killed."""
-        return sum([self._live(agent_id) for agent_id in self._book.held(partition)])
+        trips = tuple([FleetTrips(*each) for each in sorted(counts.items())])
+        held = sum([self._live(agent_id) for agent_id in self._book.held(partition)])
+        return Controlled(held, tuple(sorted(over)), trips)
 
     def _live(self, agent_id: str) -> bool:
         entry = self._registry.entry(agent_id)

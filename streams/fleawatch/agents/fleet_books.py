@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from fleawatch.agents.control import Controller
 from fleawatch.agents.liveness import Reading
 from fleawatch.agents.workload import Workload
 from fleawatch.core.fleet_health import HealthCounts, pulse_of
@@ -122,10 +123,12 @@ class FleetTeller:
         app: BatchApp,
         settings: Settings,
         registry: Registry,
+        *,
         workload: Workload,
+        controller: Controller,
         clock: Callable[[], float],
     ) -> None:
-        self._app, self._workload, self._clock = app, workload, clock
+        self._app, self._workload, self._controller, self._clock = app, workload, controller, clock
         self._topic = settings.topic("fleet-partials")
         self._reading = Reading(app)
         self.equity = EquityBooks(settings.fx, registry, clock)
@@ -154,6 +157,7 @@ class FleetTeller:
                 idle=idle,
                 health=self.health.counts(tp.partition),
                 work=self._workload.of(tp.partition),
+                control=self._controller.controlled(tp.partition, book.states, now),
             )
             key = b"%d" % tp.partition
             self._app.outbox.put(

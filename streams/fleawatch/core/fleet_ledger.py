@@ -19,7 +19,7 @@ from fleawatch.core.fleet_health import HealthCounts
 from fleawatch.core.fleet_member import Delta, Member
 from fleawatch.core.registry import Agent
 from fleawatch_schemas.wire import Equity
-from fleawatch_schemas.wire_fleet import FleetAgents, FleetPartial, FleetSecond
+from fleawatch_schemas.wire_fleet import FleetAgents, FleetPartial, FleetSecond, FleetTrips
 
 MICRO = 1_000_000
 LATE_SECS = 2
@@ -49,6 +49,17 @@ class Work(NamedTuple):
 
 
 UNTROUBLED = Work()
+
+
+class Controlled(NamedTuple):
+    """The live agents of a partition as control sees them: to be paused or killed, over their limits, their trips lately."""
+
+    held: int = 0
+    over: tuple[str, ...] = ()
+    trips: tuple[FleetTrips, ...] = ()
+
+
+UNCONTROLLED = Controlled()
 
 
 class PartitionLedger:
@@ -168,7 +179,13 @@ class PartitionLedger:
         self._stale -= member.stale
 
     def partials(
-        self, now: float, *, idle: bool, health: HealthCounts, work: Work = UNTROUBLED
+        self,
+        now: float,
+        *,
+        idle: bool,
+        health: HealthCounts,
+        work: Work = UNTROUBLED,
+        control: Controlled = UNCONTROLLED,
     ) -> list[FleetPartial]:
         """What was not told yet; at least one. `idle`: all was read, and nothing has come for `LATE_SECS`."""
         upto = int(self.newest) - 1 - LATE_SECS
@@ -193,9 +210,10 @@ class PartitionLedger:
                         live=counts.members + len(self.left_out),
                         alive=health.alive,
                         stopped=health.stopped,
-                        paused=0,
+                        paused=control.held,
                         stale=counts.stale,
                         under_water=counts.under,
+                        tripped=len(control.over),
                     ),
                     balance=counts.balance,
                     open_positions=counts.positions,
@@ -203,6 +221,8 @@ class PartitionLedger:
                     left_out_agents=list(islice(self.left_out, NAMES)),
                     groups=health.groups(),
                     venues=health.venues(),
+                    trips=list(control.trips),
+                    tripped_agents=list(control.over[:NAMES]),
                     behind_secs=work.behind_secs,
                     behind_records=work.behind_records,
                     rejected=work.rejected,

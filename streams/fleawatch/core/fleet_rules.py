@@ -6,6 +6,7 @@ from fleawatch.core.alerts import FIRING, RESOLVED, Alerting, Cause, duration, l
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.fleet import FLEET, PARTIALS, FleetState, GroupAlert
 from fleawatch.core.fleet_health import NO_GROUP
+from fleawatch.core.mass_trip import WITHIN_SECS, added, is_mass, most_within
 from fleawatch.core.outputs import Output, alert_output
 from fleawatch.core.rules import Rule
 from fleawatch_schemas.wire import Alert
@@ -22,6 +23,7 @@ def check_fleet(st: FleetState, offset: int, out: list[Output]) -> None:
     if st.account is not None:
         _check_drawdown(st, st.account, Cause(PARTIALS, 0, offset, 0, st.done, float(max(st.done, 0))), out)
     cause = Cause(PARTIALS, 0, offset, 0, offset, st.clock)
+    _check_mass_trip(st, cause, out)
     rule = st.rules.fleet_silent
     for name, group in _joined([slot.status.groups for slot in st.slots.values()], st, _SILENT).items():
         share = group.hit / max(1, group.agents)
@@ -78,6 +80,36 @@ def _check_drawdown(st: FleetState, account: EquityState, cause: Cause, out: lis
     )
     values = (100 * drawdown, 100 * rule.threshold)
     said = _say(st, rule, cause, title=title, body=body, values=values, labels={}, resolved=move == RESOLVED)
+    out.append(said)
+
+
+def _check_mass_trip(st: FleetState, cause: Cause, out: list[Output]) -> None:
+    """Over when fewer are over their limits, not when it was long ago."""
+    rule = st.rules.mass_trip
+    statuses = [slot.status for slot in st.slots.values()]
+    over = sum([status.agents.tripped for status in statuses])
+    if (over == 0 and not st.watch) or len(statuses) < st.partitions:
+        return
+    live = max(1, sum([status.agents.live for status in statuses]))
+    trips = added([[(row.second, row.agents) for row in status.trips] for status in statuses])
+    count = most_within(trips, int(st.clock) - WITHIN_SECS, int(st.clock))
+    share = count / live
+    holds = is_mass(count, live, rule.threshold)
+    clear = not holds and over <= live * rule.threshold * rule.resolve_ratio
+    move = level(st, rule, cause, share, holds=holds, clear=clear)
+    if move is None:
+        return
+    names = sorted({name for status in statuses for name in status.tripped_agents})[:_NAMES]
+    title = f"{count} of {live} live agents fell over their drawdown limits within a minute"
+    body = (
+        f"Over now: {', '.join(names)}{', …' if over > len(names) else ''}. Where control is on they are paused; none of them"
+        " is killed by itself. Look for one cause: the market, a venue, a price feed."
+    )
+    labels = {"agents": ",".join(names)}
+    values = (100 * share, 100 * rule.threshold)
+    said = _say(
+        st, rule, cause, title=title, body=body, values=values, labels=labels, resolved=move == RESOLVED
+    )
     out.append(said)
 
 

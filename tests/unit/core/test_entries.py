@@ -44,17 +44,21 @@ def enter(run: Run, kind: EntryKind, **fields: Any) -> CommandAck:
     return answer
 
 
+def tripped(run: Run) -> bool:
+    return run.equity.control.tripped
+
+
 def test_a_rebased_peak_ends_the_drawdown_and_its_trip() -> None:
     run = curve(100, 80)
-    assert run.equity.control.tripped
+    assert tripped(run)
     answer = enter(run, "rebase_peak")
     assert answer.status == "applied"
     assert answer.detail == "peak 100.00 → 80.00, drawdown 0.0%"
     assert (run.equity.peak, run.equity.drawdown, run.equity.max_drawdown) == (80, 0, 0.2)
-    assert not run.equity.control.tripped
+    assert not tripped(run)
     assert [(each.rule, each.status) for each in run.alerts][-1] == ("drawdown_exceeded", "resolved")
     tick(run, 67)
-    assert run.equity.control.tripped  # 16 % below the new one
+    assert tripped(run)  # 16 % below the new one
 
 
 def test_a_stated_peak_counts_from_then_on() -> None:
@@ -118,7 +122,7 @@ def test_a_withdrawal_that_shows_already_is_booked_into_the_present_equity() -> 
     answer = enter(run, "flow", amount=-48.0, seen=True)
     assert answer.detail == "a flow of -48.00 is booked, drawdown 4.0%"
     assert run.equity.peak == 50
-    assert not run.equity.control.tripped
+    assert not tripped(run)
 
 
 def test_a_deposit_that_shows_already_makes_no_drawdown() -> None:
