@@ -22,6 +22,12 @@ COMMANDS = {  # name → (module, attribute, extra that brings what it needs, on
         "worker",
         "Open alerts, or their history: who looks after each, what silences it.",
     ),
+    "bot": (
+        "fleawatch.bot.command",
+        "bot",
+        "notify",
+        "Listen to Telegram: buttons under alerts, /status and other commands.",
+    ),
     "bridge": (
         "fleawatch.bridge.command",
         "bridge",
@@ -57,6 +63,12 @@ COMMANDS = {  # name → (module, attribute, extra that brings what it needs, on
         "flatten",
         "worker",
         "Order an agent to close all positions, once.",
+    ),
+    "flow": (
+        "fleawatch.operator.account_command",
+        "flow",
+        "worker",
+        "Deposits and withdrawals that the monitor cannot know of.",
     ),
     "keys": (
         "fleawatch.operator.keys_command",
@@ -99,6 +111,12 @@ COMMANDS = {  # name → (module, attribute, extra that brings what it needs, on
         "resume",
         "worker",
         "Let a paused or killed agent trade again.",
+    ),
+    "routes": (
+        "fleawatch.operator.routes_command",
+        "routes",
+        "notify",
+        "Where alerts go: check a file of routes, ask what would become of an alert.",
     ),
     "rules": (
         "fleawatch.operator.rules_command",

@@ -155,3 +155,10 @@ class Telemetry:
         self.notifications = Counter(
             "fleawatch_notifications", "Deliveries by outcome", ["channel", "outcome"], registry=registry
         )
+        # bot
+        self.bot_updates = Counter(
+            "fleawatch_bot_updates",
+            "What came from Telegram, by what it was: pressed, told, ignored, refused",
+            ["result"],
+            registry=registry,
+        )

@@ -17,9 +17,12 @@ T = TypeVar("T")
 
 
 async def read_latest(
-    bootstrap_servers: str, topic: str, partitions: Collection[int], prefix: bytes = b""
+    bootstrap_servers: str,
+    topic: str,
+    partitions: Collection[int],
+    prefix: bytes | tuple[bytes, ...] = b"",
 ) -> dict[bytes, bytes]:
-    """The latest value of each key that begins with `prefix`; what was deleted is not there.
+    """The latest value of each key that begins with `prefix`, or one of them; what was deleted is not there.
 
     Raises:
         BrokerUnavailable: Kafka cannot be reached, or does not answer for 30 s.

@@ -112,7 +112,7 @@ class Notebook:
         self._topic = settings.topic("notifications")
         self._servers = servers
 
-    async def read(self, prefix: bytes = b"") -> Notes:
+    async def read(self, prefix: bytes | tuple[bytes, ...] = b"") -> Notes:
         """Of keys that begin with `prefix`: `ack|`, `silence|`, `audit|`, `delivery|`, `bot|`."""
         return notes_of((await read_latest(self._servers, self._topic, [PARTITION], prefix)).items())
 

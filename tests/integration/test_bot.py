@@ -1,0 +1,225 @@
+"""`fleawatch bot` on a real broker, against a server that is Telegram with its limits."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from alert_records import alert, publish
+from fleawatch.bot.command import listen
+from fleawatch.notifiers import buttons
+from fleawatch.notifiers.escape import JOINER
+from fleawatch.operator.alert_desk import Desk
+from fleawatch.settings import Settings
+from fleawatch.telemetry import Telemetry
+from running import environment
+from stand_ins.telegram import FakeTelegram
+
+pytestmark = pytest.mark.broker
+
+ANN, VIV, EVE = 7, 8, 9
+DRAWDOWN = "0001000000000000"
+SLOW = "0002000000000000"
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[FakeTelegram]:
+    async with FakeTelegram() as made:
+        made.interval_secs = 0.0
+        yield made
+
+
+@pytest.fixture
+def configured(topics: Settings, telegram: FakeTelegram) -> Settings:
+    return topics.model_copy(
+        update={
+            "telegram_token": SecretStr(telegram.token),
+            "telegram_api_base": telegram.url,
+            "telegram_chat_id": telegram.chat_id,
+            "telegram_users": f"{ANN}=operator,{VIV}=viewer",
+        }
+    )
+
+
+@pytest.fixture
+async def bot(configured: Settings, telegram: FakeTelegram) -> AsyncIterator[Settings]:
+    """It listens, in this process."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(listen(configured, Telemetry(CollectorRegistry()), stop))
+    yield configured
+    stop.set()
+    await running
+
+
+async def desk(settings: Settings) -> Desk:
+    return await Desk.look(settings, time.time())
+
+
+async def message(telegram: FakeTelegram, *alert_ids: str) -> int:
+    """One of the notifier's messages, with its buttons; sent here by its own call of the Bot API."""
+    from fleawatch.notifiers.post import Http
+
+    keyboard = buttons.keyboard(alert_ids[0])
+    async with Http(allow_private=True) as http:
+        await http.post(
+            f"{telegram.url}/bot{telegram.token}/sendMessage",
+            {"chat_id": telegram.chat_id, "text": "an alert", "reply_markup": {"inline_keyboard": keyboard}},
+        )
+    return max(telegram.messages)
+
+
+async def answered(telegram: FakeTelegram, query: str) -> str:
+    """What who pressed was told."""
+    async with asyncio.timeout(20):
+        while True:
+            for one in telegram.answers:
+                if one["callback_query_id"] == query:
+                    return str(one["text"])
+            await asyncio.sleep(0.02)
+
+
+async def said(telegram: FakeTelegram, text: str) -> str:
+    """The message that has `text`."""
+    async with asyncio.timeout(30):
+        while True:
+            for one in telegram.messages.values():
+                if text in one.text:
+                    return one.text
+            await asyncio.sleep(0.02)
+
+
+async def test_a_press_is_on_the_topic_and_in_fleawatch_alerts(bot: Settings, telegram: FakeTelegram) -> None:
+    await publish(bot, alert(1, severity="CRITICAL", rule="drawdown_exceeded"), alert(2))
+    shown = await message(telegram, DRAWDOWN)
+    assert await answered(telegram, telegram.tap(shown, f"ack:{DRAWDOWN}")) == "One alert acknowledged."
+    notes = (await desk(bot)).notes
+    assert notes.acks[DRAWDOWN].by == "ann (7)"
+    assert [(one.action, one.by, one.via) for one in notes.audits.values()] == [
+        ("ack", "ann (7)", "telegram")
+    ]
+
+    assert (
+        await answered(telegram, telegram.tap(shown, f"silence:{DRAWDOWN}")) == "One alert silenced for 1h."
+    )
+    (held,) = (await desk(bot)).notes.silent_now(time.time())
+    assert held.matchers == {"rule": "drawdown_exceeded", "agent_id": "btc-1"}
+    assert 3500 < held.until_ts - time.time() <= 3600
+
+
+async def test_strangers_and_viewers_change_nothing_and_are_on_record(
+    bot: Settings, telegram: FakeTelegram
+) -> None:
+    """Breaks when the number of a user is not what decides, or another chat is as good as ours."""
+    await publish(bot, alert(1))
+    shown = await message(telegram, DRAWDOWN)
+    telegram.chats.add("-666")
+    query = telegram.tap(shown, f"ack:{DRAWDOWN}", user_id=EVE, name="ann")
+    assert await answered(telegram, query) == "You may not do that."
+    query = telegram.tap(shown, f"ack:{DRAWDOWN}", user_id=VIV, name="viv")
+    assert await answered(telegram, query) == "Only operators may do that."
+    telegram.say("/status", user_id=EVE, name="eve")
+    telegram.say(f"/ack {DRAWDOWN}", chat_id="-666")
+    telegram.say(f"/ack {DRAWDOWN}", user_id=VIV)
+    assert "Only operators" in await said(telegram, "Only operators")
+    notes = (await desk(bot)).notes
+    assert notes.acks == {}
+    refused = {one.by: (one.target, one.count) for one in notes.audits.values()}
+    assert refused == {"eve (9)": ("/status", 2), "ann (7)": ("/ack", 1)}
+    assert {one.outcome for one in notes.audits.values()} == {"refused"}
+    assert not [one for one in telegram.messages.values() if one.chat_id == "-666"]
+
+
+async def test_commands_are_answered_as_text(bot: Settings, telegram: FakeTelegram) -> None:
+    hostile = "<b>&</b> @all /kill \x1b[2J"
+    await publish(bot, alert(1, severity="CRITICAL", title=hostile), alert(2))
+    telegram.say("/start@fleet_test_bot")
+    assert "/silence rule=… agent=… 2h REASON" in await said(telegram, "You are operator")
+    telegram.say("/alerts")
+    shown = await said(telegram, "2 open alerts")
+    assert "<b>&</b>" in shown.replace(JOINER, "")
+    assert "@all" not in shown  # it would ring for somebody
+    telegram.say("/ack 0001 on it")
+    assert DRAWDOWN in await said(telegram, "Acknowledged by ann (7)")
+    telegram.say("/silence agent=btc-2 2h the host moves")
+    assert "agent_id=btc-2" in await said(telegram, "Silenced:")
+    telegram.say("/status")
+    status = await said(telegram, "agents:")
+    assert "1 CRITICAL, 1 acknowledged" in status
+    assert "silence telegram-" in status
+    telegram.say("/top")
+    assert "no agents" not in await said(telegram, "drawdown/limit")
+    telegram.say("/agent btc-3")
+    assert "did you mean btc-" in await said(telegram, "nothing is known of btc-3")
+    telegram.say("/ack fff")
+    await said(telegram, "no alert fff")
+    telegram.say("/silence 2h everything")
+    await said(telegram, "would silence everything")
+    telegram.say("/frobnicate")
+    await said(telegram, "There is no /frobnicate")
+    notes = (await desk(bot)).notes
+    assert notes.acks[DRAWDOWN].note == "on it"
+    assert {one.matchers["agent_id"] for one in notes.silent_now(time.time())} == {"btc-2"}
+
+
+@pytest.mark.parametrize("waits", [0.0, 0.15, 0.4])
+async def test_killed_between_update_and_action_it_is_done_once(
+    configured: Settings, telegram: FakeTelegram, waits: float
+) -> None:
+    """Breaks when an update is confirmed before its action is durable, or done again although it is."""
+    await publish(configured, alert(1))
+    shown = await message(telegram, DRAWDOWN)
+    env = environment(
+        configured,
+        telegram_token=telegram.token,
+        telegram_api_base=telegram.url,
+        telegram_chat_id=telegram.chat_id,
+        telegram_users=configured.telegram_users,
+    )
+
+    async def start() -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(sys.executable, "-m", "fleawatch.cli", "bot", env=env)
+
+    def polls() -> int:
+        return sum(call.method == "getUpdates" for call in telegram.calls)
+
+    async def polled(more_than: int) -> None:
+        async with asyncio.timeout(20):
+            while polls() <= more_than:  # noqa: ASYNC110 the server runs in this loop
+                await asyncio.sleep(0.005)
+
+    process = await start()
+    await polled(0)
+    query = telegram.tap(shown, f"silence:{DRAWDOWN}")
+    while telegram.calls[-1].method == "getUpdates" and not telegram.calls[-1].status:  # noqa: ASYNC110
+        await asyncio.sleep(0.002)
+    await asyncio.sleep(waits)
+    process.send_signal(signal.SIGKILL)
+    await process.wait()
+    before = polls()
+    process = await start()
+    await polled(before + 1)  # the second poll confirms what the first one brought
+    await asyncio.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+    notes = (await desk(configured)).notes
+    (held,) = notes.silences.values()
+    assert held.silence_id.startswith("telegram-")
+    assert len(notes.audits) == 1
+    assert not telegram.updates
+    assert query
+
+
+async def test_only_one_may_listen_and_a_wrong_token_is_said(
+    configured: Settings, telegram: FakeTelegram
+) -> None:
+    from fleawatch.errors import ConfigError
+
+    telegram.token = "654321:ANOTHER-canary_0123456789abcdefgh"
+    stop = asyncio.Event()
+    with pytest.raises(ConfigError, match="does not know the bot: 401"):
+        await listen(configured, Telemetry(CollectorRegistry()), stop)
