@@ -1,6 +1,7 @@
 """`fleawatch bot` on a real broker, against a server that is Telegram with its limits."""
 
 import asyncio
+import json
 import signal
 import sys
 import time
@@ -11,12 +12,21 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from alert_records import alert, publish
+from fleawatch import AsyncEmitter
 from fleawatch.bot.command import listen
+from fleawatch.errors import ConfigError
 from fleawatch.notifiers import buttons
 from fleawatch.notifiers.escape import JOINER
+from fleawatch.notifiers.post import Http
+from fleawatch.operator.actions import Actor
 from fleawatch.operator.alert_desk import Desk
+from fleawatch.operator.compacted import read_latest, write
+from fleawatch.operator.notebook import Notebook
+from fleawatch.operator.store import Store
 from fleawatch.settings import Settings
 from fleawatch.telemetry import Telemetry
+from fleawatch_schemas.agents import AgentRecord
+from fleawatch_schemas.partition import partition_for
 from running import environment
 from stand_ins.telegram import FakeTelegram
 
@@ -62,8 +72,6 @@ async def desk(settings: Settings) -> Desk:
 
 async def message(telegram: FakeTelegram, *alert_ids: str) -> int:
     """One of the notifier's messages, with its buttons; sent here by its own call of the Bot API."""
-    from fleawatch.notifiers.post import Http
-
     keyboard = buttons.keyboard(alert_ids[0])
     async with Http(allow_private=True) as http:
         await http.post(
@@ -217,9 +225,97 @@ async def test_killed_between_update_and_action_it_is_done_once(
 async def test_only_one_may_listen_and_a_wrong_token_is_said(
     configured: Settings, telegram: FakeTelegram
 ) -> None:
-    from fleawatch.errors import ConfigError
-
     telegram.token = "654321:ANOTHER-canary_0123456789abcdefgh"
     stop = asyncio.Event()
     with pytest.raises(ConfigError, match="does not know the bot: 401"):
         await listen(configured, Telemetry(CollectorRegistry()), stop)
+
+
+async def register(settings: Settings, *agents: str) -> None:
+    await Store(settings, settings.bootstrap_servers).write_agents(
+        {agent: AgentRecord(agent_id=agent, mode="live") for agent in agents}
+    )
+
+
+def question(telegram: FakeTelegram, text: str) -> tuple[int, str]:
+    """The newest message with `text`, and what its first button sends."""
+    found = max(key for key, one in telegram.messages.items() if text in one.text)
+    return found, telegram.messages[found].pressable[0]
+
+
+async def test_a_pause_is_asked_twice_done_by_the_agent_and_told(
+    bot: Settings, telegram: FakeTelegram
+) -> None:
+    await register(bot, "btc-1", "btc-2")
+    await publish(bot, alert(1, severity="CRITICAL", rule="drawdown_exceeded"))
+    calls: list[str] = []
+    async with AsyncEmitter("btc-1", bot, on_pause=calls.append, on_resume=calls.append) as agent:
+        assert await agent.wait_until_ready(20)
+        shown = await message(telegram, DRAWDOWN)
+        telegram.tap(shown, f"pause:{DRAWDOWN}")
+        await said(telegram, "Pause btc-1?")
+        assert not calls
+        telegram.tap(*question(telegram, "Pause btc-1?"))
+        assert "confirmed by the agent after" in await said(telegram, "Pause btc-1\n")
+        assert calls == ["drawdown_exceeded: btc-1: slow"]
+        assert agent.control == "paused"
+
+        telegram.say("/resume btc-1 looked at it")
+        await said(telegram, "Resume btc-1?")
+        number, yes = question(telegram, "Resume btc-1?")
+        telegram.tap(number, yes, user_id=VIV)
+        telegram.tap(number, "no")
+        await said(telegram, "Nothing was done, says ann (7)")
+        assert agent.control == "paused"
+        telegram.say("/resume btc-1 looked at it")
+        await said(telegram, "Resume btc-1?")
+        telegram.tap(*question(telegram, "Resume btc-1?"))
+        assert "running, confirmed" in await said(telegram, "Resume btc-1\n")
+        assert calls[1:] == ["looked at it"]
+    telegram.say("/pause btc-3")
+    assert "did you mean btc-" in await said(telegram, "no agent 'btc-3' is registered")
+    audits = sorted((await desk(bot)).notes.audits.values(), key=lambda one: one.ts)
+    assert [(one.action, one.target, one.outcome, one.by) for one in audits] == [
+        ("pause", "btc-1", "done", "ann (7)"), ("resume", "btc-1", "done", "ann (7)"),
+    ]  # fmt: skip
+
+
+async def test_nothing_is_resumed_over_its_limit(bot: Settings, telegram: FakeTelegram) -> None:
+    await register(bot, "btc-1")
+    figures = json.dumps({"drawdown_pct": 20.0, "ts": time.time()}).encode()
+    home = partition_for(b"btc-1", bot.partitions)
+    await write(bot.bootstrap_servers, bot.topic("metrics"), [(b"btc-1|all", figures, home)])
+    telegram.say("/resume btc-1")
+    await said(telegram, "Resume btc-1?")
+    telegram.tap(*question(telegram, "Resume btc-1?"))
+    assert "20.0 % below its peak, its limit is 15 %" in await said(telegram, "resume of btc-1 was REFUSED")
+    (audit,) = (await desk(bot)).notes.audits.values()
+    assert audit.outcome == "refused"
+
+
+async def test_what_a_restart_interrupted_is_carried_on_as_the_same_order(
+    configured: Settings, telegram: FakeTelegram
+) -> None:
+    """Breaks when an intended pause is forgotten, or one that is old comes as a surprise."""
+    await register(configured, "btc-1", "btc-2")
+    now = time.time()
+    notebook = Notebook(configured, configured.bootstrap_servers)
+    for number, (agent_id, ts) in enumerate((("btc-1", now - 20), ("btc-2", now - 900))):
+        actor = Actor("ann (7)", "telegram", ts, f"telegram-{number}")
+        await notebook.write([actor.audit("pause", agent_id, "test", outcome="intended")])
+    stop = asyncio.Event()
+    async with AsyncEmitter("btc-1", configured, on_pause=lambda _: None) as agent:
+        running = asyncio.create_task(listen(configured, Telemetry(CollectorRegistry()), stop))
+        assert "paused, confirmed" in await said(telegram, "Pause btc-1")
+        assert "interrupted 15m" in await said(telegram, "pause btc-2")
+        assert agent.control == "paused"
+        stop.set()
+        await running
+    states = await read_latest(
+        configured.bootstrap_servers, configured.topic("control-state"), range(configured.partitions)
+    )
+    assert {key: json.loads(value)["command_id"] for key, value in states.items()} == {
+        b"btc-1": "pause-telegram-0"
+    }
+    outcomes = {one.target: one.outcome for one in (await notebook.read(b"audit|")).audits.values()}
+    assert outcomes == {"btc-1": "done", "btc-2": "failed"}
