@@ -13,7 +13,7 @@ _MORE_ROOM = 64  # for the line that says how many entries are missing
 
 
 class Style(Protocol):
-    """A channel's markup for each kind of line; `plain` is what a reader sees of any text."""
+    """A channel's markup for each kind of line; `plain` is what a reader sees of any text, and changes nothing twice."""
 
     def plain(self, text: str) -> str: ...
     def headline(self, text: str) -> str: ...
@@ -49,8 +49,9 @@ def lay_out(message: Message, limit: int, style: Style) -> Text:
     head += [named(row) for row in message.rows]
     tail: list[_Line] = []
     if message.runbook is not None:
-        plain = f"runbook: {message.runbook.text}"
-        tail.append(_Line(plain, style.runbook(message.runbook, message.link)))
+        row, link = message.runbook, message.link
+        plain = f"{row.name}: {link}" if link else style.plain(f"{row.name}: {row.text}")
+        tail.append(_Line(plain, style.runbook(row, link)))
     if message.id is not None:
         tail.append(named(message.id))
     room = limit - _units(head) - _units(tail)
@@ -73,8 +74,8 @@ def lay_out(message: Message, limit: int, style: Style) -> Text:
 
     body: list[_Line] = []
     if message.body and room > _LEAST_BODY:
-        text = fit(message.body, room - 1, style.plain)
-        body = [_Line(style.plain(text), style.body(text))] if text else []
+        text = fit(style.plain(message.body), room - 1)
+        body = [_Line(text, style.body(text))] if text else []
     lines = [*head, *body, *entries, *steps, *tail]
     return Text("\n".join(one.rich for one in lines), "\n".join(one.plain for one in lines), left)
 

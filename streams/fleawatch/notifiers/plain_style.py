@@ -23,4 +23,4 @@ class PlainStyle:
         return inert(text)
 
     def runbook(self, row: Row, link: str) -> str:
-        return f"{row.name}: {link or row.text}"
+        return f"{row.name}: {link}" if link else self.row(row)

@@ -105,6 +105,8 @@ TOKEN, WEBHOOK = "123456:very-secret_0123456789abcdefghijklm", "https://hooks.ex
         ({"telegram_token": TOKEN, "telegram_chat_id": "7", "slack_webhook": WEBHOOK}, {"telegram": 1},
          ["ok", "warning", "warning"], "only telegram delivers"),
         ({"slack_webhook": WEBHOOK}, {"telegram": 1, "slack": 2}, ["ok", "ok"], "slack: 2 notifier(s) deliver CRITICAL"),
+        ({}, {"telegram": 1, "sms": 1}, ["ok", "note", "ok"], "sms: 1 notifier(s) deliver CRITICAL"),
+        ({"apprise_urls": "jsons://very-secret"}, {}, ["note", "note", "warning", "problem"], "no channel delivers"),
     ],
 )  # fmt: skip
 def test_channels(settings: dict[str, str], running: dict[str, int], levels: list[str], last: str) -> None:
@@ -124,6 +126,7 @@ def test_channels(settings: dict[str, str], running: dict[str, int], levels: lis
         ({"telegram_token": TOKEN}, "telegram cannot start: FLEAWATCH_TELEGRAM_CHAT_ID is not set to a chat"),
         ({"telegram_chat_id": "7"}, "telegram cannot start: FLEAWATCH_TELEGRAM_TOKEN is not set"),
         ({"slack_webhook": "ftp://very-secret"}, "slack cannot start: FLEAWATCH_SLACK_WEBHOOK"),
+        ({"sms_url": "very-secret"}, "sms cannot start: FLEAWATCH_SMS_URL is not a URL that Apprise knows"),
     ],
 )
 def test_a_channel_that_cannot_start(settings: dict[str, str], said: str) -> None:

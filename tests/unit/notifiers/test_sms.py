@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from apprise.plugins.twilio import NotifyTwilio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleawatch.errors import ConfigError
@@ -71,6 +71,7 @@ def test_a_digest_is_counts_and_the_worst() -> None:
     assert sms_text.septets(text) <= sms_text.LIMIT
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.text(max_size=400), st.text(max_size=100), st.text(max_size=100))
 def test_any_text_is_one_message_of_the_gsm_alphabet(title: str, agent: str, alert_id: str) -> None:
     for told in (note(item(title=title, agent_id=agent, alert_id=alert_id)), note(item(), item(title=title))):

@@ -7,7 +7,7 @@ import unicodedata
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleawatch.notifiers import escape, render, slack_style, split, telegram
@@ -112,6 +112,7 @@ def test_the_log_line_is_one_line_with_the_words_of_others_last_and_quoted() -> 
     )  # fmt: skip
 
 
+@settings(deadline=None, max_examples=40)
 @given(title=hostile, body=hostile, agent=hostile, rule=hostile)
 def test_telegram_shows_everything_as_text_within_its_limit(
     title: str, body: str, agent: str, rule: str
@@ -126,6 +127,7 @@ def test_telegram_shows_everything_as_text_within_its_limit(
         assert_harmless(part.rich)
 
 
+@settings(deadline=None, max_examples=40)
 @given(title=hostile, body=hostile, agent=hostile, rule=hostile)
 def test_slack_text_holds_no_control_sequence(title: str, body: str, agent: str, rule: str) -> None:
     for part in rendered(slack_channel(), one_hostile(title, body, agent, rule)):
@@ -138,6 +140,7 @@ def test_slack_text_holds_no_control_sequence(title: str, body: str, agent: str,
         assert max(map(split.utf16_units, texts)) <= slack_style.TEXT_LIMIT
 
 
+@settings(deadline=None, max_examples=40)
 @given(title=hostile, body=hostile, agent=hostile, rule=hostile)
 def test_a_log_line_stays_one_line(title: str, body: str, agent: str, rule: str) -> None:
     line = log_line(one_hostile(title, body, agent, rule))
@@ -174,7 +177,9 @@ def test_what_is_no_link_stays_as_it_is(text: str) -> None:
     assert escape.inert(text) == text
 
 
-@pytest.mark.parametrize("body", ["&" * 200_000, "x" * 200_000, "📉" * 4000, "word " * 40_000])
+@pytest.mark.parametrize(
+    "body", ["&" * 200_000, "x" * 200_000, "📉" * 4000, "word " * 40_000, "@a/b " * 9000]
+)
 def test_an_endless_body_is_cut_and_says_so(body: str) -> None:
     """Escaped, an ampersand is five characters: breaks if the escaped text is cut, "&am" would be refused."""
     (part,) = rendered(telegram_channel(), note(item(body=body)))
@@ -208,6 +213,13 @@ def test_a_cell_that_a_spreadsheet_would_calculate_is_text() -> None:
     file = rendered(telegram_channel(), told)[-1].file
     assert file is not None
     assert ",'=1+1," in file.content.decode()
+
+
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from("@/#$.<]([!ab1 "), max_size=60))
+def test_what_is_inert_has_nothing_live_and_is_not_changed_again(text: str) -> None:
+    made = escape.inert(escape.clean(text))
+    assert found_in(made) == []
+    assert escape.inert(made) == made
 
 
 @pytest.mark.parametrize("seconds", [1e15, -1e15, 1e308])
