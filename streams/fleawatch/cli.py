@@ -82,6 +82,12 @@ COMMANDS = {  # name → (module, attribute, extra that brings what it needs, on
         "worker",
         "Order an agent to trade nothing more until a person resumes it.",
     ),
+    "init": (
+        "fleawatch.init.command",
+        "init",
+        "notify",
+        "First set-up by questions: Kafka, Telegram, Slack; tries each answer.",
+    ),
     "maintenance": (
         "fleawatch.operator.silence_command",
         "maintenance",
