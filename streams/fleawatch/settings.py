@@ -86,6 +86,8 @@ class Settings(BaseSettings):
     """for agents: the public keys whose commands are obeyed, separated by commas; none: any command is"""
     control_start: Literal["paused", "running"] = "paused"
     """for agents: what they are until their control state has been read from Kafka, unless their disk remembers more"""
+    control_lost_secs: Annotated[float, Field(ge=0)] = 0.0
+    """for agents: after so long without Kafka they count as paused, until they have read their control state again; 0: never"""
 
     telegram_token: SecretStr | None = Field(
         None, validation_alias=_alias("telegram_token", "TELEGRAM_TOKEN")
@@ -117,6 +119,10 @@ class Settings(BaseSettings):
     """let notifiers call addresses in private and link-local networks"""
     telegram_users: Annotated[str, Field(pattern=_USERS)] = ""
     """who may use `fleawatch bot`, by Telegram's numbers: `12345=operator,67890=viewer`; a viewer reads, an operator acts"""
+    routes: Path | None = None
+    """a file of routes: where alerts go, when, and to whom next; see examples/routes.yaml"""
+    time_zone: str = "UTC"
+    """whose night it is, and whose morning brings the digest, like `Europe/Berlin`; the file of routes can say otherwise"""
     runbooks_dir: Path | None = None
     """a folder of your own runbooks, `NAME.md`, in place of the shipped ones"""
     runbook_url: Annotated[str, Field(pattern=r"^(https?://[^\s\"'<>]{1,500})?$")] = ""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cut_off import cable
 from engine_app.log import read_all
 from fleawatch import AsyncEmitter, Emitter
 from fleawatch.control.records import command, control_state, sealed
@@ -162,3 +164,71 @@ def test_without_kafka_the_loop_goes_on_and_opens_nothing(tmp_path: Path) -> Non
             slowest = max(slowest, time.perf_counter() - began)
         fw.close(0.1)
     assert slowest < 0.1
+
+
+@pytest.mark.parametrize(
+    "seconds", [2.0, pytest.param(60.0, marks=[pytest.mark.slow, pytest.mark.timeout(300)])]
+)
+async def test_an_agent_cut_off_during_a_pause_is_paused_when_it_is_back(
+    signed: Settings,
+    seconds: float,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """It trades on while nobody can reach it, and stops as soon as Kafka can be asked; the order itself has expired."""
+    calls: list[str] = []
+    async with (
+        cable(signed.bootstrap_servers) as line,
+        AsyncEmitter("bot", signed, on_pause=calls.append) as fw,
+    ):
+        assert await fw.wait_until_ready(20)
+        line.cut()
+        await order_by_others(signed, "paused")
+        await asyncio.sleep(seconds)
+        before = (fw.may_open, list(calls))
+        line.mend()
+        took = await eventually(lambda: not fw.may_open, 30)
+        await eventually(lambda: calls == ["while it was away"])
+
+        async def confirmed() -> bool:
+            return [ack["status"] for ack in await acks(signed)] == ["applied"]
+
+        await eventually(confirmed)
+    record_property("paused_after_secs", round(took, 2))
+    assert before == (True, [])
+    assert took < 15.0
+
+
+async def test_an_agent_that_may_not_trade_without_kafka_opens_nothing_until_it_is_back(
+    signed: Settings,
+) -> None:
+    careful = signed.model_copy(update={"control_lost_secs": 1.0})
+    async with cable(signed.bootstrap_servers) as line, AsyncEmitter("bot", careful) as fw:
+        assert await fw.wait_until_ready(20)
+        line.cut()
+        await order_by_others(signed, "killed")
+        assert await eventually(lambda: not fw.may_open) < 3.0
+        line.mend()
+        opened = 0
+        end = time.monotonic() + 3.0
+        while time.monotonic() < end:
+            opened += fw.may_open
+            await asyncio.sleep(0.005)
+        assert (opened, fw.control) == (0, "killed")
+        resumed = control_state("bot", "running", reason="", now=time.time(), by="ann")
+        await order_by_others(signed, resumed)
+        await eventually(lambda: fw.may_open)
+        line.cut()
+        await eventually(lambda: not fw.may_open)
+        line.mend()
+        await eventually(lambda: fw.may_open)
+
+
+async def order_by_others(settings: Settings, what: State | ControlState) -> None:
+    """From another process, which the cable does not concern."""
+    if not isinstance(what, ControlState):
+        what = control_state("bot", what, reason="while it was away", now=time.time(), command_id="pause-1")
+    row = (b"bot", sealed(what, SIGNER), partition_for(b"bot", settings.partitions))
+    where = (settings.bootstrap_servers, settings.topic("control-state"), [row])
+    code = f"import asyncio; from fleawatch.operator.compacted import write; asyncio.run(write(*{where!r}))"
+    done = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
+    assert await done.wait() == 0

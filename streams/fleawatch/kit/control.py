@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 SAVE_SECS: Final = 1.0
 """A disk that takes longer is not waited for: to stop is more urgent than to remember it."""
 UNREAD: Final = "the control state cannot be read"
+LOST: Final = "Kafka is away, and with it whoever may stop this agent"
+FOUND: Final = "Kafka is back, and nothing was ordered meanwhile"
 DOUBTED: Final = "the control state is not signed by anybody whom we trust"
 STRANGER: Final = "unreadable"
 """Where an answer names the command, and the record has no readable id."""
@@ -70,6 +72,7 @@ class Control:
         self._read = False
         self._gave_up_waiting = False
         self._doubted = False  # all that is known of the state is a record that is not to be believed
+        self._lost = False
         self._shut = False
         self._turns = Turns(callbacks, self._over)
         self._latest = Turn("resume", "", "running", outcome=Outcome(ok=True))
@@ -118,6 +121,12 @@ class Control:
         if not self._read and self._starts_paused:
             self._gave_up_waiting = True
             self._follow(UNREAD)
+
+    def contact(self, *, lost: bool) -> None:
+        """Kafka has been away for longer than this agent may trade without it; or is back, and the control state was read."""
+        if lost != self._lost:
+            self._lost = lost
+            self._follow(LOST if lost else FOUND)
 
     async def take_state(self, raw: bytes) -> None:
         """A record of the agent's key in `control-state`."""
@@ -205,8 +214,8 @@ class Control:
 
     def _target(self) -> State:
         held = self._memory.latch.held
-        unknown = self._doubted if self._read else self._gave_up_waiting
-        return "paused" if held == "running" and unknown and self._starts_paused else held
+        unknown = self._starts_paused and (self._doubted if self._read else self._gave_up_waiting)
+        return "paused" if held == "running" and (unknown or self._lost) else held
 
     def _follow(self, reason: str) -> None:
         """Tell the agent's code when there is another state, and show it."""

@@ -21,14 +21,14 @@ from fleawatch_schemas.partition import partition_for
 
 log = logging.getLogger(__name__)
 
-CONNECT_SECS: Final = 15.0
+CONNECT_SECS: Final = 10.0
 ANSWER_SECS: Final = 10.0
 """For any one question to the brokers, and for the next records of what is known to be there."""
 PROBE_SECS: Final = 5.0
-POLL_MS: Final = 1_000
 LONGEST_PAUSE_SECS: Final = 2.0
 FIRST_READ_SECS: Final = 5.0
 """After so long without the control state the agent's code is told that it is paused."""
+TICK_SECS: Final = 0.25
 
 
 class Lost(Exception):
@@ -43,11 +43,15 @@ class Listener:
         self._agent_id = agent_id
         self._key = agent_id.encode()
         self._control = control
+        self._lost_secs = settings.control_lost_secs
+        self._probe_secs = min(PROBE_SECS, self._lost_secs / 3) if self._lost_secs else PROBE_SECS
+        self._next_command = -1
+        self._current_at = time.monotonic()  # when all that was ordered had been read
         self.connected: bool | None = None
 
     async def run(self) -> None:
         """Until cancelled. Never raises."""
-        waiting = asyncio.create_task(self._give_up_waiting())
+        watching = [asyncio.create_task(work) for work in (self._give_up_waiting(), self._watch_contact())]
         pause = 0.1
         try:
             while True:
@@ -66,11 +70,17 @@ class Listener:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the agents' attempts
                 pause = min(2 * pause, LONGEST_PAUSE_SECS)
         finally:
-            waiting.cancel()
+            for task in watching:
+                task.cancel()
 
     async def _give_up_waiting(self) -> None:
         await asyncio.sleep(FIRST_READ_SECS)
         self._control.cannot_read()
+
+    async def _watch_contact(self) -> None:
+        while self._lost_secs:
+            await asyncio.sleep(TICK_SECS)
+            self._control.contact(lost=time.monotonic() - self._current_at > self._lost_secs)
 
     async def _session(self) -> None:
         consumer = AIOKafkaConsumer(
@@ -87,10 +97,12 @@ class Listener:
                 commands = await self._home(consumer, "commands")
             consumer.assign([states, commands])
             async with asyncio.timeout(ANSWER_SECS):
-                consumer.seek(commands, await self._first_command(consumer, commands))
+                self._next_command = await self._first_command(consumer, commands)
+                consumer.seek(commands, self._next_command)
                 await consumer.seek_to_beginning(states)
             await self._read_states(consumer, states)
             self._control.was_read()
+            self._current_at = time.monotonic()
             if self.connected is not True:
                 log.info("%s follows its control state", self._agent_id)
             self.connected = True
@@ -107,7 +119,7 @@ class Listener:
 
     async def _first_command(self, consumer: AIOKafkaConsumer, commands: TopicPartition) -> int:
         end: int = (await consumer.end_offsets([commands]))[commands]
-        stored = self._control.offset
+        stored = max(self._control.offset, self._next_command)
         if stored < 0 or stored > end:
             return end
         alive = time.time() - LONGEST_SECS
@@ -115,17 +127,18 @@ class Listener:
         return end if found is None else max(stored, found.offset)
 
     async def _read_states(self, consumer: AIOKafkaConsumer, states: TopicPartition) -> None:
-        end = (await consumer.end_offsets([states]))[states]
-        progress = time.monotonic()
-        while await consumer.position(states) < end:
-            records = (await consumer.getmany(states, timeout_ms=200)).get(states, [])
-            if records:
-                progress = time.monotonic()
-            elif time.monotonic() - progress > ANSWER_SECS:
-                raise Lost(f"{states.topic}: no record for {ANSWER_SECS:.0f} s")
-            for record in records:
+        async with asyncio.timeout(ANSWER_SECS):
+            end = (await consumer.end_offsets([states]))[states]
+            at = await consumer.position(states)
+        while at < end:
+            async with asyncio.timeout(ANSWER_SECS):
+                records = await consumer.getmany(states, timeout_ms=int(1000 * ANSWER_SECS))
+            for record in records.get(states, []):
                 if record.key == self._key and record.value is not None:
                     await self._control.take_state(record.value)
+            before, at = at, await consumer.position(states)
+            if at == before:
+                raise Lost(f"{states.topic}: no record for {ANSWER_SECS:.0f} s")
 
     async def _follow(
         self, consumer: AIOKafkaConsumer, states: TopicPartition, commands: TopicPartition
@@ -134,7 +147,7 @@ class Listener:
         probed = time.monotonic()
         behind: dict[TopicPartition, int] = {}
         while True:
-            found = await consumer.getmany(*both, timeout_ms=POLL_MS)
+            found = await consumer.getmany(*both, timeout_ms=int(1000 * min(1.0, self._probe_secs)))
             for record in (record for tp in both for record in found.get(tp, [])):
                 if record.key != self._key or record.value is None:
                     continue
@@ -142,12 +155,16 @@ class Listener:
                     await self._control.take_state(record.value)
                 else:
                     await self._control.take_command(record.value, record.offset)
-            if time.monotonic() - probed < PROBE_SECS:
+            if time.monotonic() - probed < self._probe_secs:
                 continue
+            asked = time.monotonic()
             async with asyncio.timeout(ANSWER_SECS):
                 ends = await consumer.end_offsets(both)
-            at = {tp: await consumer.position(tp) for tp in both}
+                at = {tp: await consumer.position(tp) for tp in both}
             if any(behind.get(tp) == at[tp] for tp in both if at[tp] < ends[tp]):
                 raise Lost("records are there, and do not come")
             behind = {tp: at[tp] for tp in both if at[tp] < ends[tp]}
+            if not behind:
+                self._current_at = asked
+            self._next_command = at[commands]
             probed = time.monotonic()

@@ -257,6 +257,20 @@ async def test_on_a_fresh_disk_the_control_state_holds_before_anything_is_opened
     await agent.stop()
 
 
+async def test_who_may_not_trade_without_kafka_is_paused_while_it_is_away(agent: Agent) -> None:
+    opened = []
+    for lost in (True, True, False, False):
+        agent.control.contact(lost=lost)
+        await agent.quiet()
+        opened.append(agent.control.may_open)
+    assert opened == [False, False, True, True]
+    assert agent.calls == [("pause", control.LOST), ("resume", control.FOUND)]
+    agent.control.contact(lost=True)
+    await agent.hear(control_state("bot", "paused", reason="why", now=NOW))
+    agent.control.contact(lost=False)
+    assert not agent.control.may_open
+
+
 async def test_a_state_that_cannot_be_believed_is_no_leave_to_trade(tmp_path: Path) -> None:
     """A pause whose key is not trusted any more, on a fresh disk: nobody knows what was wanted."""
     agent = await Agent(tmp_path).start(read=False)
