@@ -26,6 +26,7 @@ _WHY_LIMIT = 200
 _ENTRY_TITLE_LIMIT = 100
 _MOST_STEPS = 5
 _MOST_ACTIONS = 6
+_SURELY_FIT = 5  # entries of a group, on any channel but SMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def _single(note: Note, item: Item, runbooks: Runbooks, before: str) -> Message:
 
 
 def _several(note: Note, *, files: bool) -> Message:
-    elsewhere = note.kind == "digest" and not files
+    elsewhere = not files and (note.kind == "digest" or len(note.items) > _SURELY_FIT)
     rows = (
         Row("counts", _counts(note)),
         Row("agents", _agents(note)),
