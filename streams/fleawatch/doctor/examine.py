@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from aiokafka.errors import KafkaError
 
 from fleawatch import __version__
+from fleawatch.doctor.bot import bot
 from fleawatch.doctor.channels import TO_PEOPLE, channels
 from fleawatch.doctor.cluster import LAG_SECS, Cluster, Group, clock_difference, newest_equity
 from fleawatch.doctor.findings import Finding
@@ -56,7 +57,7 @@ async def examine(servers: str, settings: Settings) -> AsyncIterator[Finding]:
                 for name in TO_PEOPLE
                 if (group := f"{settings.app_id}-notify-{name}") in groups
             }
-            for one in channels(settings, running):
+            for one in (*channels(settings, running), *await bot(settings)):
                 yield one
             async for one in _agents(servers, settings):
                 yield one
