@@ -39,7 +39,7 @@ def test_our_roles_run_read_only_as_the_image_user(name: str) -> None:
 @each_of_ours
 def test_settings_exist_and_secrets_come_from_files(name: str) -> None:
     fields = {PREFIX + field.upper() for field in Settings.model_fields}
-    secret_fields = {PREFIX + "TELEGRAM_TOKEN", PREFIX + "SLACK_WEBHOOK"}
+    secret_fields = {PREFIX + one for one in ("TELEGRAM_TOKEN", "SLACK_WEBHOOK", "SMS_URL", "APPRISE_URLS")}
     mounted = {f"/run/secrets/{secret}" for secret in OURS[name].get("secrets", ())}
     for variable, value in OURS[name]["environment"].items():
         assert variable.removesuffix("_FILE") in fields
@@ -71,8 +71,10 @@ def test_sample_agents_are_there_on_request_only() -> None:
 def test_only_receivers_need_a_way_out() -> None:
     assert COMPOSE["networks"]["kafka"]["internal"] is True
     assert {name for name, service in OURS.items() if "outbound" in service["networks"]} == {
+        "notify-apprise",
         "notify-ping",
         "notify-slack",
+        "notify-sms",
         "notify-telegram",
     }
 
