@@ -152,6 +152,7 @@ class Monitor(BatchApp):
             self.telemetry,
             tables=(equity, trades, health),
             fleet=fleet_agent.figures,
+            control=book.state,
             clock=time.time,
         )
 

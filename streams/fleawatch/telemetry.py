@@ -47,6 +47,12 @@ AGENT = (
     AgentMetric("open_positions", "gauge", "Open positions", "positions"),
     AgentMetric("alive", "gauge", "0 while the alert agent_stopped is open, else 1", "0 or 1"),
     AgentMetric(
+        "control_state",
+        "gauge",
+        "What it shall do: 0 run, 1 pause, 2 stay killed; none before the first order",
+        "0 to 2",
+    ),
+    AgentMetric(
         "uptime_seconds", "gauge", "Since the agent's process started, at its last heartbeat", "seconds"
     ),
     AgentMetric("errors_1h", "gauge", "Errors of the last hour, as the agent counts them", "errors"),

@@ -72,6 +72,16 @@ async def wait_for(
         pytest.fail(f"{await said(settings, topic)}\n{fleet.logs()}")
 
 
+async def all_of(settings: Settings, topic: str, names: list[str], fleet: Fleet, **fields: Any) -> None:
+    """Wait until the topic has a record with these fields of each agent."""
+    async with asyncio.timeout(60):
+        while missing := set(names) - {
+            each["agent_id"] for each in await said(settings, topic) if of(each["agent_id"], **fields)(each)
+        }:
+            assert all(worker.poll() is None for worker in fleet.workers), (missing, fleet.logs())
+            await asyncio.sleep(0.2)
+
+
 async def control(settings: Settings, mode: str, **rules: RuleChange) -> None:
     """For the whole fleet."""
     change = RuleChange(parameters={"auto_control": mode})
@@ -83,6 +93,14 @@ async def control(settings: Settings, mode: str, **rules: RuleChange) -> None:
         settings.topic("rules"),
         [(b"fleet", overrides.model_dump_json().encode(), 0)],
     )
+
+
+async def known(settings: Settings, agents: Agents, names: list[str], fleet: Fleet) -> None:
+    """Each agent has sent its first equity, and the worker has read its partitions to their ends for a while."""
+    for name in names:
+        await agents.equity(name, 10_000.0)
+    await all_of(settings, "metrics", names, fleet)
+    await asyncio.sleep(2.5)
 
 
 def of(name: str, **fields: Any) -> Callable[[Found], bool]:
@@ -104,9 +122,7 @@ async def test_a_drawdown_over_the_limit_pauses_until_confirmed_and_escalates(
     """Breaks when a trip is not noticed, a command is not sent again, or nobody is told that it is not obeyed."""
     await control(topics, "on")
     with workers(topics, 1, tmp_path) as fleet:
-        await agents.equity("a", 10_000.0)
-        await wait_for(topics, "metrics", of("a"), 40, fleet)
-        await asyncio.sleep(2.5)  # it has read its partitions to their ends for a while
+        await known(topics, agents, ["a"], fleet)
         await agents.equity("a", 8_000.0)
         command = await wait_for(topics, "commands", of("a", action="pause"), 10, fleet)
         state = await wait_for(topics, "control-state", of("a", state="paused"), 5, fleet)
@@ -134,3 +150,84 @@ async def test_a_drawdown_over_the_limit_pauses_until_confirmed_and_escalates(
         assert over["alert_id"] == late["alert_id"]
         assert len(await said(topics, "control-state")) == 1
         assert fleet.stop() == [0], fleet.logs()
+
+
+@pytest.mark.broker
+async def test_one_agent_is_killed_and_three_at_once_are_paused_with_one_page(
+    topics: Settings, agents: Agents, tmp_path: Path
+) -> None:
+    """Breaks when a kill needs less than its two samples, a mass is not seen across partitions, or a rehearsal acts."""
+    names = [f"bot-{number}" for number in range(12)]
+    rehearsal = RuleOverrides(
+        scope="agent", name="bot-11", version=1, by="ada", ts=time.time(),
+        rules={"drawdown_exceeded": RuleChange(parameters={"auto_control": "dry_run"})},
+    )  # fmt: skip
+    await control(topics, "on")
+    record = (b"agent|bot-11", rehearsal.model_dump_json().encode(), 0)
+    await write(topics.bootstrap_servers, topics.topic("rules"), [record])
+    with workers(topics, 2, tmp_path) as fleet:
+        await known(topics, agents, names, fleet)
+
+        async def holds(tripped: list[str], seconds: float) -> None:
+            for _ in range(round(seconds / 0.5)):
+                for name in tripped:
+                    await agents.equity(name, 7_000.0)
+                await asyncio.sleep(0.5)
+
+        await holds(["bot-0"], 9.0)
+        states = [each["state"] for each in await said(topics, "control-state")]
+        assert states == ["paused"]
+        await holds(["bot-0"], 5.0)
+        killed = await wait_for(topics, "control-state", of("bot-0", state="killed"), 5, fleet)
+        command = await wait_for(topics, "commands", of("bot-0", action="kill"), 5, fleet)
+        assert command["version"] == killed["version"]
+
+        await holds(["bot-1", "bot-2", "bot-3", "bot-11"], 16.0)
+        page = await wait_for(topics, "alerts", of("_fleet", rule="mass_trip"), 5, fleet)
+        assert (page["severity"], page["status"]) == ("CRITICAL", "firing")
+        pages = {each["alert_id"] for each in await said(topics, "alerts") if each["rule"] == "mass_trip"}
+        assert len(pages) == 1
+        last = {each["agent_id"]: each["state"] for each in await said(topics, "control-state")}
+        assert last == {"bot-0": "killed"} | dict.fromkeys(("bot-1", "bot-2", "bot-3"), "paused")
+        assert {each["agent_id"] for each in await said(topics, "commands")} == set(last)
+        bodies = [each["body"] for each in await said(topics, "alerts") if each["agent_id"] == "bot-11"]
+        assert any("Dry run: it would have been told to pause." in body for body in bodies)
+        assert any("Dry run: it would have been killed" in body for body in bodies)
+        paused = await wait_for(
+            topics,
+            "metrics",
+            lambda found: (found.get("fleet") or {"agents": {}})["agents"].get("paused") == 4,
+            10,
+            fleet,
+        )
+        assert paused["agent_id"] == "_fleet"
+        assert fleet.stop() == [0, 0], fleet.logs()
+
+
+@pytest.mark.broker
+async def test_whatever_is_killed_each_agent_gets_one_order(
+    topics: Settings, agents: Agents, tmp_path: Path
+) -> None:
+    """Breaks when a worker's successor orders under another name, or takes what died with it for done."""
+    names = [f"bot-{number}" for number in range(24)]
+    await control(topics, "on", mass_trip=RuleChange(threshold=100.0))
+    with workers(topics, 2, tmp_path) as fleet:
+        await known(topics, agents, names, fleet)
+        for number, name in enumerate(names):
+            await agents.equity(name, 8_000.0)
+            await asyncio.sleep(0.02 * number)
+            if number % 6 == 5:
+                fleet.kill(number // 6 % 2)
+        await all_of(topics, "control-state", names, fleet, state="paused")
+        await all_of(topics, "commands", names, fleet, action="pause")
+        alerts = [each for each in await said(topics, "alerts") if each["rule"] == "drawdown_exceeded"]
+        ids: dict[str, set[str]] = {name: set() for name in names}
+        for each in [*await said(topics, "control-state"), *await said(topics, "commands")]:
+            ids[each["agent_id"]].add(each["command_id"])
+        expected = {
+            name: {command_id_of(each["alert_id"], "pause") for each in alerts if each["agent_id"] == name}
+            for name in names
+        }
+        assert ids == expected
+        assert all(len(found) == 1 for found in ids.values())
+        assert fleet.stop() == [0, 0], fleet.logs()

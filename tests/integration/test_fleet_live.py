@@ -92,8 +92,8 @@ async def test_the_fleet_goes_on_when_its_workers_are_killed(topics: Settings, t
     for one in exact:
         assert one["equity"] == pytest.approx(bots.total(int(one["ts"])), rel=1e-12), one
     assert max(one["max_drawdown_pct"] for one in records) < 1.0
-    assert after["fleet"]["agents"] | {"under_water": 0} == {
-        "live": AGENTS, "alive": AGENTS, "stopped": 0, "paused": 0, "stale": 0, "under_water": 0,
+    assert after["fleet"]["agents"] | {"under_water": 0, "tripped": 0} == {
+        "live": AGENTS, "alive": AGENTS, "stopped": 0, "paused": 0, "stale": 0, "under_water": 0, "tripped": 0,
     }  # fmt: skip
 
 

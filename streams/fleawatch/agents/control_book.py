@@ -77,6 +77,11 @@ class ControlBook:
         standing = self._standings.get(agent_id)
         return Latch() if standing is None else standing.latch
 
+    def state(self, agent_id: str) -> State | None:
+        """What the agent shall do; None: nobody has ever said."""
+        standing = self._standings.get(agent_id)
+        return None if standing is None else standing.latch.held
+
     def held(self, partition: int) -> set[str]:
         """The agents of a partition that are to be paused or killed."""
         return self._held[partition]

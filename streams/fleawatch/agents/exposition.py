@@ -17,6 +17,7 @@ from fleawatch.engine.table import WriteBehindTable
 from fleawatch.settings import Settings
 from fleawatch.telemetry import AGENT, FLEET, AgentMetric, Telemetry
 from fleawatch_schemas.wire import Metrics, Window
+from fleawatch_schemas.wire_control import State
 
 SLICE_SECS = 0.002
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
@@ -34,9 +35,12 @@ class Exposition:
         *,
         tables: tuple[WriteBehindTable, WriteBehindTable, WriteBehindTable],
         fleet: Callable[[Window], Metrics | None],
+        control: Callable[[str], State | None],
         clock: Callable[[], float],
     ) -> None:
-        """`tables`: of equity, trades and health. `fleet`: its figures, on the one worker that has it."""
+        """`tables`: of equity, trades and health. `fleet`: its figures, on the one worker that has it. `control`: what an
+        agent shall do.
+        """
         self._app = app
         self._prefix = settings.metrics_prefix
         self._window = settings.metrics_window
@@ -45,6 +49,7 @@ class Exposition:
         self._telemetry = telemetry
         self._tables = tables
         self._fleet = fleet
+        self._control = control
         self._clock = clock
         self._scrape: asyncio.Task[bytes] | None = None
 
@@ -94,7 +99,8 @@ class Exposition:
         equity, trades, health = (
             table.states(partition).get(key) if table.holds(partition) else None for table in self._tables
         )
-        return Agent(key.decode(), equity, trades, health)
+        agent_id = key.decode()
+        return Agent(agent_id, equity, trades, health, self._control(agent_id))
 
     async def _chosen(self, slices: "Slices") -> list[tuple[int, bytes]]:
         """The agents to show: all, or the worst of them."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import NamedTuple
 
+from fleawatch.control.latch import STRICTNESS
 from fleawatch.core.alerts import FIRING, OCCURRED, is_open
 from fleawatch.core.anomaly import newest_z
 from fleawatch.core.attribution import attribution_of
@@ -12,11 +13,12 @@ from fleawatch.core.ledger import OTHER
 from fleawatch.core.metrics import metrics_of
 from fleawatch.core.state import EquityState, HealthState, TradesState
 from fleawatch_schemas.wire import AssetShare, Metrics, StrategyShare, Window
+from fleawatch_schemas.wire_control import State
 
 MOST_LABELS = 10
 """Strategies, and assets, that one agent shows: the largest gains and losses; the rest is `other`."""
 SEVERITIES = ("WARN", "CRITICAL")
-STATES = ("live", "alive", "stopped", "paused", "stale", "under_water")
+STATES = ("live", "alive", "stopped", "paused", "stale", "under_water", "tripped")
 _OF_FLEET = ("equity", "balance_usd", "pnl_24h_usd", "drawdown_pct", "max_drawdown_pct", "sharpe_ratio")
 _OF_METRICS = (
     ("balance_usd", "balance_usd"), ("equity", "equity"), ("pnl_24h_usd", "pnl_24h_usd"),
@@ -43,6 +45,8 @@ class Agent(NamedTuple):
     equity: EquityState | None
     trades: TradesState | None
     health: HealthState | None
+    control: State | None = None
+    """What it shall do; None: nobody has ever said."""
 
     def badness(self) -> tuple[int, int, float]:
         """What ranks the agents when not all can be shown: CRITICAL alerts, then alerts, then drawdown."""
@@ -83,6 +87,8 @@ class Agent(NamedTuple):
             yield from _attribution(trades, window, ts)
         if health is not None:
             yield from _health(health)
+        if self.control is not None:
+            yield Sample("control_state", STRICTNESS[self.control])
         for severity, count in zip(SEVERITIES, self.firing(), strict=True):
             yield Sample("firing_alerts", count, (severity,))
 

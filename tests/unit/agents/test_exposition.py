@@ -19,6 +19,7 @@ from fleawatch.core.pipeline import health_pipeline, trades_pipeline
 from fleawatch.settings import Settings
 from fleawatch.telemetry import AGENT, Telemetry
 from fleawatch_schemas.wire import Metrics, Window
+from fleawatch_schemas.wire_control import State
 from fleawatch_schemas.wire_fleet import FleetAgents, FleetFigures
 from prometheus import lint
 
@@ -61,6 +62,7 @@ class Worker:
     def __init__(self, **settings: Any) -> None:
         self.app = App()
         self.fleet: dict[Window, Metrics] = {}  # this worker has none
+        self.control: dict[str, State] = {}
         self.equity, self.trades, self.health = Run(), Run(trades_pipeline(1)), Run(health_pipeline(1))
         self.tables = tuple(Table(run) for run in (self.equity, self.trades, self.health))
         self.telemetry = Telemetry(CollectorRegistry())
@@ -72,6 +74,7 @@ class Worker:
             self.telemetry,
             tables=tables,
             fleet=self.fleet.get,
+            control=self.control.get,
             clock=lambda: NOW,
         )
 
@@ -102,7 +105,9 @@ async def test_what_is_undefined_has_no_series() -> None:
     worker.fall("quiet", 1000.0)
     worker.fall("busy", *(1000.0 + n % 7 for n in range(59)), 800.0)
     worker.health.feed(health_event(0, agent_id="only-health"))
+    worker.control["busy"] = "killed"
     found = await worker.scrape()
+    assert found["purpleflea_control_state"] == {("busy",): 2.0}
     assert found["purpleflea_equity"] == {("quiet",): 1000.0, ("busy",): 800.0}
     assert found["purpleflea_max_drawdown_pct"][("busy",)] == pytest.approx(100 * 206 / 1006)
     assert set(found["purpleflea_z_score"]) == {("busy",)}
@@ -221,6 +226,7 @@ async def test_promtool_finds_one_thing_and_every_agent_metric_occurs() -> None:
             n, agent_id="a", errors_1h=2, api_latency_ms={"orders": 40.0 + n}, checks={"api": {"ok": True}}
         )
         worker.health.feed(health)
+    worker.control["a"] = "paused"
     text = await worker.exposition.text()
     # the one name that was there before us: beside it are seconds
     assert lint(text) == ["purpleflea_api_latency_ms metric names should not contain abbreviated units"]
