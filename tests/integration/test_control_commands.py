@@ -21,7 +21,7 @@ from fleawatch.operator.store import Store
 from fleawatch.settings import Settings
 from fleawatch_schemas.agents import AgentRecord
 from fleawatch_schemas.partition import partition_for
-from running import environment
+from running import environment, workers
 
 pytestmark = pytest.mark.broker
 
@@ -190,3 +190,59 @@ async def test_without_a_key_the_order_says_that_it_is_unsigned(operator: Operat
         told = await operator.types("pause", "momentum-1", "--reason", "x", unsigned=True)
         assert told.returncode == 0
         assert "not signed" in told.stderr
+
+
+async def test_a_person_says_what_the_monitor_cannot_know_of_the_money(
+    operator: Operator, topics: Settings, tmp_path: Path
+) -> None:
+    """A real worker counts drawdown anew from a peak that is begun, stated, or moved by a flow."""
+    await register(topics, "momentum-1")
+    with workers(topics, 1, tmp_path):
+        async with AsyncEmitter("momentum-1", topics) as fw:
+            assert await fw.wait_until_ready(30)
+            for equity in (10_000.0, 9_000.0, 6_000.0):
+                await fw.equity(equity, balance=equity, open_positions=0)
+                await asyncio.sleep(1.1)
+
+            store = Store(topics, topics.bootstrap_servers)
+            async with asyncio.timeout(40):
+                drawdown = None
+                while drawdown != 40.0:
+                    await asyncio.sleep(0.1)
+                    drawdown = (await store.metrics("momentum-1")).get("all", {}).get("drawdown_pct")
+            told = await operator.types("pause", "momentum-1", "--reason", "x")
+            assert told.returncode == 4, told.stderr
+            assert "no handler" in told.stdout
+            told = await operator.types("resume", "momentum-1", "--reason", "x", "--yes")
+            assert "momentum-1 is 40.0 % below its peak" in told.stderr
+            assert not fw.may_open
+            told = await operator.types("resume", "momentum-1", "--reason", "fixed", "--rebase-peak", "--yes")
+            assert told.returncode == 0, told.stdout + told.stderr
+            assert "peak 10,000.00 → 6,000.00, drawdown 0.0%" in told.stdout
+            states = [fw.control]
+            told = await operator.types("agents", "onboard", "momentum-1", "--peak", "8000", "--reason", "x")
+            assert told.stdout == "momentum-1: peak 6,000.00 → 8,000.00, drawdown 25.0%\n"
+            told = await operator.types("agents", "onboard", "momentum-1", "--peak", "8", "--reason", "x")
+            assert (told.returncode, told.stdout[:35]) == (4, "momentum-1: the monitor refused it:")
+            told = await operator.types("flow", "momentum-1", "-500", "--reason", "rent", "--within", "1h")
+            assert told.stdout == "momentum-1: a flow of -500.00 is waited for\n"
+            told = await operator.types("flow", "expect", "momentum-1", "-500", "--reason", "rent")
+            assert told.stdout == "momentum-1: a withdrawal of 500.00 is expected\n"
+    assert states == ["running"]
+    audits = (await Notebook(topics, topics.bootstrap_servers).read(b"audit|")).audits.values()
+    assert {one.action for one in audits} >= {"rebase_peak", "set_peak", "flow", "expect_flow", "resume"}
+
+
+async def test_without_a_worker_no_peak_is_begun_and_nobody_resumed(
+    operator: Operator, signed: Settings
+) -> None:
+    await register(signed, "momentum-1")
+    async with AsyncEmitter("momentum-1", signed, on_pause=lambda _: None) as fw:
+        assert await fw.wait_until_ready(20)
+        await operator.types("pause", "momentum-1", "--reason", "x")
+        told = await operator.types(
+            "resume", "momentum-1", "--reason", "x", "--rebase-peak", "--timeout", "0.5"
+        )
+        assert told.returncode == 3, told.stderr
+        assert "NOT resumed, the monitor has not begun a new peak" in told.stdout
+        assert fw.control == "paused"

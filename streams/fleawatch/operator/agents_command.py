@@ -8,6 +8,7 @@ import click
 
 from fleawatch.errors import ConfigError
 from fleawatch.local.servers import find_servers
+from fleawatch.operator.account_command import onboard
 from fleawatch.operator.agents_file import FIELDS, read_agents
 from fleawatch.operator.rules_command import FILE, FORMAT
 from fleawatch.operator.store import Store
@@ -21,6 +22,9 @@ CHANGES = ("agent", "field", "old", "new")
 @click.group()
 def agents() -> None:
     """Who the agents are: mode, group, labels, venue, currency, intervals, owner."""
+
+
+agents.add_command(onboard)
 
 
 @agents.command()

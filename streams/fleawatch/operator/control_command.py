@@ -10,13 +10,15 @@ from typing import Final, NamedTuple
 
 import click
 
-from fleawatch.errors import ConfigError, FleawatchError
+from fleawatch.control.entries import entry
+from fleawatch.errors import ConfigError
 from fleawatch.local.servers import find_servers
 from fleawatch.operator.ack_command import BY
 from fleawatch.operator.actions import Actor, Outcome
 from fleawatch.operator.asking import ask, confirm
 from fleawatch.operator.control_desk import Answer, ControlDesk, Order
 from fleawatch.operator.drawdown import standings
+from fleawatch.operator.entry_audit import audit_of, note
 from fleawatch.operator.notebook import Notebook, new_audit_id
 from fleawatch.operator.store import Store
 from fleawatch.operator.targets import HELP, similar, targets
@@ -78,9 +80,14 @@ def flatten(words: tuple[str, ...], *, reason: str, timeout: float, yes: int, by
 @TIMEOUT
 @YES
 @BY
-def resume(words: tuple[str, ...], *, reason: str, timeout: float, yes: int, by: str) -> None:
+@click.option(
+    "--rebase-peak", is_flag=True, help="First let drawdown be counted from a new peak, the equity of now."
+)
+def resume(
+    words: tuple[str, ...], *, reason: str, timeout: float, yes: int, by: str, rebase_peak: bool
+) -> None:
     """Trade again, after a pause or a kill. Refused while the drawdown limit is exceeded."""
-    _run("resume", words, Wish(reason, by, timeout, yes))
+    _run("resume", words, Wish(reason, by, timeout, yes, rebase_peak))
 
 
 class Wish(NamedTuple):
@@ -90,6 +97,7 @@ class Wish(NamedTuple):
     by: str
     timeout: float
     yes: int
+    rebase_peak: bool = False
 
 
 def _run(action: Action, words: Sequence[str], wish: Wish) -> None:
@@ -111,7 +119,7 @@ async def _order(action: Action, words: Sequence[str], wish: Wish) -> int:
         for agent in unknown:
             ask(f"{agent} is not in the registry{similar(agent, known)}. Order it all the same?", yes)
         confirm(action, agents, yes)
-        if action == "resume":
+        if action == "resume" and not wish.rebase_peak:
             await _refuse_over_limit(settings, servers, agents)
         if not desk.signs:
             click.echo("this order is not signed: no FLEAWATCH_CONTROL_KEY is set", err=True)
@@ -119,18 +127,39 @@ async def _order(action: Action, words: Sequence[str], wish: Wish) -> int:
         orders = [Order(agent, action, reason, actor.by) for agent in agents]
         notebook = Notebook(settings, servers)
         target = ", ".join(agents)
-        noted = asyncio.create_task(notebook.write([actor.audit(action, target, reason, outcome="intended")]))
+        intended = actor.audit(action, target, reason, outcome="intended")
+        noting = asyncio.create_task(note(notebook, [intended]))
+        answers: list[Answer] = []
         try:
-            answers = await desk.give(orders, timeout=wish.timeout, told=lambda one: _tell(action, one))
+            if wish.rebase_peak:
+                answers = await _not_rebased(desk, notebook, orders, wish.timeout)
+                orders = [one for one in orders if one.agent_id not in {each.agent_id for each in answers}]
+            answers += await desk.give(orders, timeout=wish.timeout, told=lambda one: _tell(action, one))
         finally:
-            await asyncio.wait({noted})
+            await noting
         settled, detail = _summary(answers)
-        try:
-            noted.result()
-            await notebook.write([actor.audit(action, target, f"{reason}: {detail}", outcome=settled)])
-        except FleawatchError as exc:
-            click.echo(f"it is not in the audit: {exc}", err=True)
+        await note(notebook, [actor.audit(action, target, f"{reason}: {detail}", outcome=settled)])
     return max(map(_code, answers))
+
+
+async def _not_rebased(
+    desk: ControlDesk, notebook: Notebook, orders: Sequence[Order], seconds: float
+) -> list[Answer]:
+    """Begin new peaks; those agents whose monitor has not done so are told and returned."""
+    now = time.time()
+    entries = {
+        one.agent_id: entry(one.agent_id, "rebase_peak", by=one.by, reason=one.reason, now=now)
+        for one in orders
+    }
+    answers = await desk.enter(list(entries.values()), timeout=seconds)
+    await note(notebook, [audit_of(entries[one.agent_id], one) for one in answers])
+    for one in answers:
+        if one.status == "applied":
+            click.echo(f"{one.agent_id}: {one.detail}")
+        else:
+            why = one.detail or f"no answer within {one.secs:.0f} s; does a worker run?"
+            click.echo(f"{one.agent_id}: NOT resumed, the monitor has not begun a new peak: {why}")
+    return [one for one in answers if one.status != "applied"]
 
 
 async def _refuse_over_limit(settings: Settings, servers: str, agents: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from fleawatch.control.entries import TOPIC as ENTRIES
 from fleawatch.control.latch import STATE_OF
 from fleawatch.control.records import LONGEST_SECS, Latched, command, control_state, opened, sealed
 from fleawatch.control.signing import BadSignature, Keyring, Signer
@@ -23,6 +24,7 @@ from fleawatch.settings import Settings
 from fleawatch_schemas.partition import partition_for
 from fleawatch_schemas.reasons import Rejected
 from fleawatch_schemas.wire_control import Action, Command, CommandAck, ControlState
+from fleawatch_schemas.wire_entry import AccountEntry
 
 AGAIN_SECS: Final = 3.0
 _ack = msgspec.json.Decoder(CommandAck).decode
@@ -39,7 +41,10 @@ class Order(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """`status` "latched": nothing was sent, for the agent is killed. `secs`: from the order to the answer."""
+    """`status` "latched": nothing was sent, for the agent is killed. `secs`: from the order to the answer.
+
+    To an entry in an account it is the monitor that answers, not the agent.
+    """
 
     agent_id: str
     status: Literal["applied", "refused", "unconfirmed", "latched"]
@@ -110,12 +115,36 @@ class ControlDesk:
         told: Callable[[Answer], None] = lambda _: None,
     ) -> list[Answer]:
         """Order, and wait for the answers; `told` hears of each as it comes. At most one order for an agent."""
+        if not orders:
+            return []
         try:
             return await self._give(orders, timeout, told)
         except KafkaError as exc:
             raise BrokerUnavailable(
                 f"Kafka at {self._servers}: {exc!r}", hint="what was ordered is not known: `fleawatch top`"
             ) from exc
+
+    async def enter(self, entries: Sequence[AccountEntry], *, timeout: float) -> list[Answer]:  # noqa: ASYNC109 - as `give`
+        """Enter something in agents' accounts, once, and wait until the monitor has. Raises BrokerUnavailable."""
+        waiting = {entry.entry_id: entry for entry in entries}
+        answers: list[Answer] = []
+        try:
+            await self._listen(entry.agent_id for entry in entries)
+            began = time.monotonic()
+            for entry in entries:
+                await self._send(ENTRIES, entry.agent_id, entry)
+            await self._producer.flush()
+            while waiting and (left := began + timeout - time.monotonic()) > 0:
+                for ack in await self._acks(min(left, 0.25)):
+                    if waiting.get(ack.command_id) is not None:
+                        del waiting[ack.command_id]
+                        answers.append(Answer(ack.agent_id, ack.status, ack.detail, time.monotonic() - began))
+        except KafkaError as exc:
+            raise BrokerUnavailable(
+                f"Kafka at {self._servers}: {exc!r}", hint="whether it was entered is not known"
+            ) from exc
+        secs = time.monotonic() - began
+        return [*answers, *(Answer(entry.agent_id, "unconfirmed", "", secs) for entry in waiting.values())]
 
     async def _give(
         self, orders: Sequence[Order], seconds: float, told: Callable[[Answer], None]
@@ -223,7 +252,7 @@ class ControlDesk:
                 acks.append(ack)
         return acks
 
-    async def _send(self, topic: str, agent: str, record: ControlState | Command) -> None:
+    async def _send(self, topic: str, agent: str, record: ControlState | Command | AccountEntry) -> None:
         await self._producer.send(
             self._settings.topic(topic),
             sealed(record, self._signer),
