@@ -56,7 +56,7 @@ class Services:
 
     async def send(self, part: object, title: str, body: str) -> Attempt:
         """One attempt at each that has not taken or refused `part` before."""
-        if part is not self._part:
+        if part != self._part:
             self._part, self._settled = part, {}
         waiting: list[Attempt] = []
         for index, (name, service) in enumerate(self._services):
@@ -69,6 +69,7 @@ class Services:
                 waiting.append(attempt)
         if waiting:
             return max(waiting, key=lambda attempt: attempt.wait)
+        self._part = None
         refused = [one for one in self._settled.values() if one.outcome is Outcome.REFUSED]
         if len(refused) == len(self._services):
             return refused[0]

@@ -133,10 +133,13 @@ async def test_twilio_at_its_own_rate(server: FakeSms, monkeypatch: pytest.Monke
 async def test_a_repeat_spares_those_who_have_it() -> None:
     async with FakeSms() as good, FakeSms() as bad:
         channel = Apprise(f"{good.json_url}\n{bad.json_url}", allow_private=False)
+        good.limits.interval_secs = bad.limits.interval_secs = 0.0
         bad.script.append(answer(503))
-        assert (await channel.send(PART, None, plain=False)).outcome is Outcome.RETRY
-        assert (await channel.send(PART, None, plain=False)).outcome is Outcome.DELIVERED
+        for outcome in (Outcome.RETRY, Outcome.DELIVERED):
+            assert (await channel.send(Part("a", "a"), None, plain=False)).outcome is outcome
         assert (len(good.calls), len(bad.calls)) == (1, 2)
+        await channel.send(Part("a", "a"), None, plain=False)  # the same again, later, is another message
+        assert (len(good.calls), len(bad.calls)) == (2, 3)
 
 
 async def test_one_that_refuses_keeps_no_message_from_the_others(caplog: pytest.LogCaptureFixture) -> None:
