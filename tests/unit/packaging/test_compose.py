@@ -1,5 +1,6 @@
 """docker-compose.yml beyond its schema (which `make manifests` checks): hardening, secrets, names that must exist elsewhere."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,9 @@ def test_settings_exist_and_secrets_come_from_files(name: str) -> None:
         if variable.endswith("_FILE"):
             assert value in mounted
     plain = {
-        variable.removeprefix(PREFIX).lower(): value
+        variable.removeprefix(PREFIX).lower(): re.sub(
+            r"\$\{\w+:-([^}]*)\}", r"\1", value
+        )  # as where it is not set
         for variable, value in OURS[name]["environment"].items()
         if not variable.endswith("_FILE")
     }
@@ -71,6 +74,7 @@ def test_sample_agents_are_there_on_request_only() -> None:
 def test_only_receivers_need_a_way_out() -> None:
     assert COMPOSE["networks"]["kafka"]["internal"] is True
     assert {name for name, service in OURS.items() if "outbound" in service["networks"]} == {
+        "bot",
         "notify-apprise",
         "notify-ping",
         "notify-slack",

@@ -121,7 +121,7 @@ def test_policies_deny_first_and_then_allow_what_is_labelled() -> None:
         for w in WORKLOADS
         if _covered(policies["receivers"]["podSelector"], _labels_of_pods(w))
     }
-    assert can_leave == {"notifier-apprise", "notifier-slack", "notifier-sms", "notifier-telegram"}
+    assert can_leave == {"bot", "notifier-apprise", "notifier-slack", "notifier-sms", "notifier-telegram"}
     assert all(
         _covered(policies["kafka"]["podSelector"], _labels_of_pods(workload)) for workload in WORKLOADS
     )
