@@ -93,6 +93,7 @@ def _single(note: Note, item: Item, runbooks: Runbooks, before: str) -> Message:
         Row("agent", word(alert.agent_id), code=True),
         Row("rule", word(alert.rule)),
         Row("started", since),
+        Row("ended", render.at(item.until) if item.until is not None else ""),
         Row("done", "; ".join(one_line(action, _ACTION_LIMIT) for action in item.actions[-_MOST_ACTIONS:])),
         Row("before", before),
         Row("why", one_line(note.why, _WHY_LIMIT)),

@@ -4,6 +4,7 @@ https://www.etsi.org/deliver/etsi_ts/123000_123099/123038/ (3GPP TS 23.038, 6.2.
 message is sent in UCS-2, of which 70 fit; longer ones are several messages, each with its price.
 """
 
+import re
 import unicodedata
 
 from fleawatch.notifiers import render
@@ -23,18 +24,21 @@ _INSTEAD = {
     "“": '"', "”": '"', "’": "'", "σ": "s",
 }  # fmt: skip
 
+_ADDRESS = re.compile(r"(?<=\w)\.(?=[A-Za-z]{2})")
+
 
 def septets(text: str) -> int:
     return sum(2 if char in _EXTENDED else 1 for char in text)
 
 
 def gsm(text: str) -> str:
-    """In the GSM alphabet: what it lacks becomes its nearest, or `?`; signs without words are left out.
+    """In the GSM alphabet: what it lacks becomes its nearest, or `?`; signs without words are left out. Addresses are
+    parted, because phones make them links and there is no joiner without width.
 
     >>> gsm("🔴 Łoss −3 σ on naïve…")
     '?oss -3 s on naive...'
     """
-    return " ".join("".join(map(_char, text)).split())
+    return _ADDRESS.sub(". ", " ".join("".join(map(_char, text)).split()))
 
 
 def _char(char: str) -> str:

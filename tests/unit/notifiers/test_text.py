@@ -103,6 +103,16 @@ def test_the_first_line_says_how_it_stands(told: Note, line: str) -> None:
         assert rendered(channel, told)[0].plain.startswith(line)
 
 
+def test_a_resolve_says_when() -> None:
+    (part,) = rendered(slack_channel(), note(item("resolved")))
+    attachments: Any = part.extra["attachments"]
+    (attachment,) = attachments
+    rows = {row["title"]: row["value"] for row in attachment["fields"]}
+    assert rows["started"] == "2026-11-18 11:06:40 UTC"
+    assert rows["ended"] == "2026-11-18 11:18:40 UTC"
+    assert "runbook" not in attachment["text"]
+
+
 def test_the_log_line_is_one_line_with_the_words_of_others_last_and_quoted() -> None:
     line = log_line(note(item(title='a" rule=fake', body="x\ny")))
     assert line == (
