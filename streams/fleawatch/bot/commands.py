@@ -26,7 +26,7 @@ from fleawatch.top.glance import glance
 from fleawatch.top.model import FLEET, Row
 
 _COMMAND = re.compile(r"/([a-z_]{1,32})(?:@([A-Za-z0-9_]{1,64}))?(?:\s+(.*))?\Z", re.DOTALL)
-_DURATION = re.compile(r"(\d{1,6}[smhd])+")
+_DURATION = re.compile(r"([0-9]{1,6}[smhd])+")
 
 
 class Command(NamedTuple):

@@ -47,6 +47,8 @@ class Incidents:
         found = self.by_id.get(alert.alert_id)
         if found is None:
             found = self.by_id[alert.alert_id] = Incident(alert, alert.severity, heard, heard)
+        elif found.ended is not None or alert.ts < found.alert.ts:
+            return  # a replay says it all again, from an earlier moment on
         found.alert, found.heard = alert, heard
         found.severity = max(found.severity, alert.severity, key=SEVERITIES.index)
         found.ended = alert.ts if alert.status == "resolved" else None

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from fleawatch.errors import ConfigError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_PART = re.compile(r"(\d{1,6})([smhd])")
+_PART = re.compile(r"([0-9]{1,6})([smhd])")
 LONGEST_SECS = 366 * 86_400.0
 
 
