@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 POLL_SECS: Final = (
     0.01  # the inbox is looked at: waking this thread from the agent's would cost the agent a system call
 )
+AT_ONCE: Final = 512
+"""Events, between two releases of the interpreter's lock: half a millisecond in which the agent's thread may have to wait."""
 SPILL_AFTER_SECS: Final = 0.03
 TICK_SECS: Final = 0.03  # POLL + SPILL_AFTER + TICK, and an fsync: under 100 ms
 FLIGHT_EVENTS: Final = 500
@@ -104,7 +106,6 @@ class Courier:
 
     async def finish(self, seconds: float) -> int:
         """Deliver for so long, then put the rest on disk. Returns how many events could not be put there."""
-        self.take_in()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.waiting_events:
@@ -114,7 +115,8 @@ class Courier:
             for task in self._tasks:
                 task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.take_in()
+        while self._inbox:
+            self.take_in()
         await self._store()
         lost = len(self._waiting) + (0 if self._flight_stored else len(self._flight))
         spool = self._spool
@@ -129,7 +131,7 @@ class Courier:
     async def _poll(self) -> None:
         while True:
             self.take_in()
-            await asyncio.sleep(POLL_SECS)
+            await asyncio.sleep(0 if self._inbox else POLL_SECS)
 
     async def _note(self) -> None:
         """Keep the newest events on disk: a task of its own, for a disk that hangs must not stop the others."""
@@ -142,33 +144,34 @@ class Courier:
                     await self._scribe.do(partial(spool.note_newest, list(self._newest.values())))
 
     def take_in(self) -> None:
-        """Encode what the agent has handed over, and let in what there is room for."""
+        """Encode some of what the agent has handed over, and let in what there is room for."""
         inbox = self._inbox
         if not inbox:
             return
-        for _ in range(len(inbox)):
+        waiting, count, size = self._waiting, len(self._waiting), self._waiting_bytes
+        most = [share * MEMORY_EVENTS for share in ROOM]
+        free = float("inf") if self._spool is None else float(self._spill_limit)
+        stored = 0 if self._spool is None else self._spool.size
+        most_bytes = [share * free - stored for share in ROOM]
+        for _ in range(min(len(inbox), AT_ONCE)):
             event = inbox.popleft()
             index = _INDEX[type(event)]
-            if self._fill() >= ROOM[index]:
+            if count >= most[index] or size >= most_bytes[index]:
                 self._lanes[index].dropped += 1
             else:
                 item = Item(index, encode(event))
-                self._waiting.append(item)
-                self._waiting_bytes += len(item.raw)
+                waiting.append(item)
+                count += 1
+                size += len(item.raw)
                 self._newest[index] = item
                 self._newest_noted = False
+        self._waiting_bytes = size
         self._more.set()
 
     def _taken(self) -> Item:
         item = self._waiting.popleft()
         self._waiting_bytes -= len(item.raw)
         return item
-
-    def _fill(self) -> float:
-        memory = len(self._waiting) / MEMORY_EVENTS
-        if self._spool is None:
-            return memory
-        return max(memory, (self._spool.size + self._waiting_bytes) / self._spill_limit)
 
     async def _deliver(self) -> None:
         while True:
