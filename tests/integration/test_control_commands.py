@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ from running import environment, workers
 
 pytestmark = pytest.mark.broker
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "agent_control.py"
 SEED = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 
@@ -246,3 +248,26 @@ async def test_without_a_worker_no_peak_is_begun_and_nobody_resumed(
         assert told.returncode == 3, told.stderr
         assert "NOT resumed, the monitor has not begun a new peak" in told.stdout
         assert fw.control == "paused"
+
+
+async def test_the_example_obeys(operator: Operator, topics: Settings, tmp_path: Path) -> None:
+    await register(topics, "my-agent")
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        agent = subprocess.Popen(
+            [sys.executable, str(EXAMPLE)],
+            env=environment(topics, data_dir=str(tmp_path / "agent")),
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        for action, done in (("pause", "paused"), ("kill", "killed"), ("resume", "running")):
+            told = await operator.types(action, "my-agent", "--reason", "a test", "--timeout", "30")
+            assert told.stdout.startswith(f"my-agent: {done}, confirmed after"), log.read_text()
+        told = await operator.types("flatten", "my-agent", "--reason", "a test", "-yy")
+        assert told.returncode == 0, told.stdout
+    finally:
+        agent.kill()
+        agent.wait()
+    for word in ("paused: a test", "killed: a test", "trading again: a test", "closing everything: a test"):
+        assert word in log.read_text()

@@ -13,6 +13,7 @@ from fleawatch.doctor.bot import bot
 from fleawatch.doctor.channels import TO_PEOPLE, channels
 from fleawatch.doctor.cluster import LAG_SECS, Cluster, Group, clock_difference, newest_equity
 from fleawatch.doctor.findings import Finding
+from fleawatch.doctor.obedience import answers, obedience
 from fleawatch.doctor.protection import protection
 from fleawatch.errors import FleawatchError
 from fleawatch.local.probe import probe
@@ -154,10 +155,8 @@ async def _agents(servers: str, settings: Settings) -> AsyncIterator[Finding]:
     ]
     for one in sorted(found, key=lambda one: (one.level != "problem", one.level != "warning", one.text)):
         yield one
-    if all(row.control_version < 0 for row in rows.values()):
-        yield Finding(
-            "note", "control", "no agent has a control state: at a limit people are told, nothing is paused"
-        )
+    for one in obedience(rows, await answers(servers, settings), fleet.registry, settings):
+        yield one
     lacking = {one.agent for one in found if one.level == "problem"}
     yield Finding(
         "ok", "agents", f"drawdown protection is effective for {len(rows) - len(lacking)} of {len(rows)}"

@@ -7,6 +7,7 @@ import pytest
 
 from fleawatch.doctor.channels import channels
 from fleawatch.doctor.findings import Finding, as_json, as_text, exit_code
+from fleawatch.doctor.obedience import Answers, obedience
 from fleawatch.doctor.protection import Basis, protection
 from fleawatch.settings import Settings
 from fleet_records import FLOOR, NASTY, NOW, alert, fleet, health, metrics, registered, rules
@@ -133,3 +134,46 @@ def test_a_channel_that_cannot_start(settings: dict[str, str], said: str) -> Non
     found = list(channels(Settings.load(**settings), {}))
     assert [one.level for one in found if one.text.startswith(said)] == ["warning"]
     assert "very-secret" not in as_text(found) + as_json(found)
+
+
+def controlled(
+    *records: tuple[str, bytes, float], answered: Answers | None = None, key: bool = True
+) -> list[tuple[str, str]]:
+    made = fleet(ALIVE, *records)
+    settings = Settings(control_key="x" if key else None)
+    said = {} if answered is None else {"a": answered}
+    return [(one.level, one.text) for one in obedience(made.rows, said, made.registry, settings)]
+
+
+ON = ("rules", rules("fleet", None, parameters={"auto_control": "on"}), NOW)
+PAUSED = ("control-state", b'{"agent_id": "a", "state": "paused", "version": 3}', NOW)
+UNSIGNED = "commands from here are unsigned: whoever can write to the topics can stop and start agents"
+
+
+def test_nothing_is_said_of_an_agent_that_has_obeyed_and_would_be_paused() -> None:
+    assert controlled(ON, PAUSED, answered=Answers(applied=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("records", "answered", "key", "expected"),
+    [
+        ([ON], Answers(applied=True), False, ("warning", UNSIGNED)),
+        ([], Answers(applied=True), True,
+         ("note", "auto_control is off: at a limit people are told, nothing is paused")),
+        ([("rules", rules("fleet", None, parameters={"auto_control": "dry_run"}), NOW)], Answers(applied=True), True,
+         ("note", "auto_control is dry_run: what would be done is said, nothing is done")),
+        ([ON], None, True, ("warning", "has not confirmed any command this week")),
+        ([ON, PAUSED], None, True, ("warning", "was ordered to be paused and has not confirmed a command this week")),
+        ([ON], Answers(applied=True, refused="no handler"), True,
+         ("warning", "its newest answer to a command is a refusal: no handler")),
+    ],
+)  # fmt: skip
+def test_what_speaks_against_its_stopping(
+    records: list[tuple[str, bytes, float]], answered: Answers | None, key: bool, expected: tuple[str, str]
+) -> None:
+    assert controlled(*records, answered=answered, key=key) == [expected]
+
+
+def test_where_nobody_is_commanded_unsigned_is_a_note() -> None:
+    levels = {level for level, _ in controlled(key=False)}
+    assert levels == {"note"}
