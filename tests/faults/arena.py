@@ -57,10 +57,7 @@ class Arena:
 
     async def warm(self) -> None:
         """Until the workers have begun to commit."""
-        deadline = time.monotonic() + CATCH_UP_SECS
-        while self.fleet.logs(1_000_000).count("Worker ready") < len(self.fleet.workers):
-            assert time.monotonic() < deadline, self.fleet.logs()
-            await asyncio.sleep(0.2)
+        await ready(self.fleet)
         await asyncio.sleep(3.0)
 
     async def caught_up(self) -> float:
@@ -79,6 +76,14 @@ class Arena:
         codes = await asyncio.to_thread(self.fleet.stop)
         assert not any(codes), f"{codes}\n{self.fleet.logs()}"
         return await judge(self.settings, self.load.journal)
+
+
+async def ready(fleet: Fleet) -> None:
+    """Every worker has been ready once: one that is told to stop before it can hear that just dies."""
+    deadline = time.monotonic() + CATCH_UP_SECS
+    while fleet.logs(1_000_000).count("Worker ready") < len(fleet.workers):
+        assert time.monotonic() < deadline, fleet.logs()
+        await asyncio.sleep(0.2)
 
 
 def start(settings: Settings, size: int, directory: Path, fault: str = "none", **more: str) -> Fleet:

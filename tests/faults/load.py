@@ -11,8 +11,9 @@ from aiokafka import AIOKafkaProducer
 
 from fleawatch.settings import Settings
 
-STEP_SECS = 20.0  # event time between two events of a bot: histories of hours, sent within a minute
+STEP_SECS = 5.0  # event time between two events of a bot: hours of history, sent within minutes
 BEGAN_SECS = 80_000.0  # ago: no event is in the future, and none is a day old, which would make it history
+CLIENT = "fault-load"
 EPOCH = 1_700_000_000_000
 
 
@@ -53,7 +54,7 @@ class Load:
         """Send until `stop`; every event is acknowledged when this returns, whatever became of the broker meanwhile."""
         producer = AIOKafkaProducer(
             bootstrap_servers=self._settings.bootstrap_servers,
-            client_id="fault-load",
+            client_id=CLIENT,
             enable_idempotence=True,
             linger_ms=5,
             request_timeout_ms=10_000,

@@ -2,11 +2,15 @@
 
 import asyncio
 import os
+import resource
 import signal
 import time
 from collections.abc import Awaitable, Callable
 
-from faults.arena import Arena, start
+from faults.arena import Arena, ready, start
+from faults.load import CLIENT
+from faults.pulse import Pulse
+from faults.quota import exempt, limit_producers
 
 Row = Callable[[Arena], Awaitable[None]]
 
@@ -66,14 +70,42 @@ async def broker_stopped(arena: Arena) -> None:
     arena.broker.resume()
 
 
+async def stalled_producers(arena: Arena) -> None:
+    """The broker lets workers send 2 kB a second while commits fall due; then they are killed with all that is unsent."""
+    bootstrap = arena.settings.bootstrap_servers
+    await asyncio.to_thread(exempt, bootstrap, CLIENT)
+    await asyncio.to_thread(limit_producers, bootstrap, 2000)
+    arena.injected += 1
+    await asyncio.sleep(40 * arena.scale)
+    for index in range(len(arena.fleet.workers)):
+        await asyncio.to_thread(arena.kill, index)
+    await asyncio.to_thread(limit_producers, bootstrap, None)
+
+
+async def disk_full(arena: Arena) -> None:
+    """No worker can write a byte to a file any more, its own log included. State is in Kafka: it works on."""
+    for worker in arena.fleet.workers:
+        resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (0, 0))
+        arena.injected += 1
+    await asyncio.sleep(30 * arena.scale)
+    assert [worker.poll() for worker in arena.fleet.workers] == [None] * len(arena.fleet.workers)
+
+
 async def joins_and_leaves(arena: Arena) -> None:
-    """Another worker joins, and leaves again, ten times. Noted: how long no offset of a partition was committed."""
-    for number in range(max(2, round(10 * arena.scale))):
-        with start(arena.settings, 1, arena.directory / f"visitor-{number}") as visitor:
-            await asyncio.sleep(10)
-            assert await asyncio.to_thread(visitor.stop) == [0], visitor.logs()
+    """Another worker joins, and leaves again, ten times. Noted: the 95th percentile of how long nothing was committed."""
+    settings = arena.settings
+    pulse = Pulse(settings.bootstrap_servers, settings.app_id, settings.topic("equity"), settings.partitions)
+    async with pulse:
+        for number in range(max(2, round(10 * arena.scale))):
+            with start(settings, 1, arena.directory / f"visitor-{number}") as visitor:
+                await ready(visitor)
+                await asyncio.sleep(5)
+                pulse.mark()
+                assert await asyncio.to_thread(visitor.stop) == [0], visitor.logs()
+            await asyncio.sleep(5)
+            pulse.mark()
             arena.injected += 2
-        await asyncio.sleep(3)
+    arena.notes["pause_p95_secs"] = round(pulse.p95(), 1)
 
 
 async def mixed(arena: Arena) -> None:
@@ -99,10 +131,12 @@ ROWS: dict[str, Row] = {
     "30 kills, 0.1 to 1 s apart": rapid_kills,
     "SIGTERM under load": terminated,
     "zombie": zombie,
+    "disk full": disk_full,
     "workers join and leave": joins_and_leaves,
     "kills, suspensions, leaves": mixed,
 }
 OF_THE_BROKER: dict[str, Row] = {
     "broker killed, away 20 s": broker_killed,
     "broker suspended for 90 s": broker_stopped,
+    "producers stalled by a quota, then killed": stalled_producers,
 }
