@@ -18,6 +18,7 @@ from fleawatch.operator.alert_desk import Desk
 from fleawatch.operator.incidents import Wanted
 from fleawatch.operator.matchers import matchers_of
 from fleawatch.operator.times import at, lasting
+from fleawatch.report import everyone
 from fleawatch.report.collect import collect
 from fleawatch.report.content import WINDOWS
 from fleawatch.report.text import as_text
@@ -61,7 +62,12 @@ class Commands:
             "top": Command("viewer", "", "the worst agents", self._top),
             "agent": Command("viewer", "ID", "one agent", self._agent),
             "alerts": Command("viewer", "[AGENT]", "open alerts with their ids", self._alerts),
-            "report": Command("viewer", "AGENT [24h|7d|30d|all]", "figures and attribution", self._report),
+            "report": Command(
+                "viewer",
+                "[AGENT] [24h|7d|30d|all]",
+                "all agents' figures, or one's with attribution",
+                self._report,
+            ),
             "ack": Command("operator", "ALERT… [note]", "you look after alerts", self._ack),
             "silence": Command(
                 "operator", "rule=… agent=… 2h REASON", "keep alerts quiet for a while", self._silence
@@ -109,8 +115,11 @@ class Commands:
         return Act(text=fleet_words.open_alerts(found, desk.notes, now))
 
     async def _report(self, words: list[str], asked: Asked) -> Act:  # noqa: ARG002
-        window = words.pop() if len(words) == 2 and words[1] in WINDOWS else "24h"
-        name = _one(words, "/report AGENT [24h|7d|30d|all]")
+        window = words.pop() if words and words[-1] in WINDOWS else "24h"
+        if not words:
+            fleet, left_out = await glance(self._servers, self._settings)
+            return Act(text=fleet_words.report(everyone.rows(fleet), window, left_out))
+        name = _one(words, "/report [AGENT] [24h|7d|30d|all]")
         found = await collect(self._servers, self._settings, name, window, lambda _: None, curves=False)
         head, *lines = click.unstyle(as_text(found)).splitlines()
         return Act(text=Text(head, lines, table=True))

@@ -9,12 +9,12 @@ from fleawatch.operator.times import at, told
 from fleawatch.report.marks import FIGURES
 from fleawatch.top.draw import cut, left, right
 from fleawatch.top.model import STATES, WINDOWS, Fleet, Row
-from fleawatch.top.table import money
+from fleawatch.top.table import money, number
 from fleawatch.top.view import View, chosen
 
 TOP = 12
 _WIDE = 16
-_SILENT_SECS = 30.0
+_SILENT_SECS = 90.0  # the watchdog is said again every 30 s
 
 
 def status(fleet: Fleet, incidents: Sequence[Incident], notes: Notes, now: float) -> Text:
@@ -79,6 +79,26 @@ def agent(row: Row, fleet: Fleet, now: float) -> Text:
     alerts = row.open(now)
     lines += [f"{one.severity} {one.alert_id}: {one.title}" for one in alerts] or ["no open alerts"]
     return Text(f"{row.agent_id}: {row.state(now, fleet.floor_secs)}", lines)
+
+
+def report(rows: Sequence[Row], window: str, left_out: str) -> Text:
+    """The day of each agent, or another window: gain, trades, how many won, Sharpe."""
+    lines = [
+        f"{left('', _WIDE)} {right('24 h', 11)} {right('trades', 6)} {right('win', 5)} {right('Sharpe', 6)}"
+    ]
+    for row in rows:
+        figures = row.figures.get(window)
+        if figures is None:
+            lines.append(f"{left(row.agent_id, _WIDE)} {right('-', 11)}")
+            continue
+        won = "-" if figures.win_rate_pct is None else f"{figures.win_rate_pct:.0f} %"
+        lines.append(
+            f"{left(row.agent_id, _WIDE)} {right(money(figures.pnl_24h_usd), 11)} {right(str(figures.total_trades or 0), 6)}"
+            f" {right(won, 5)} {right(number(figures.sharpe_ratio, 2), 6)}"
+        )
+    if left_out:
+        lines.append(left_out)
+    return Text(f"{len(rows)} accounts, {window}", lines, table=True)
 
 
 def open_alerts(incidents: Sequence[Incident], notes: Notes, now: float) -> Text:

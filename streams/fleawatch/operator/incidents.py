@@ -9,6 +9,7 @@ from fleawatch.core.rules import DEFAULTS, SEVERITIES
 from fleawatch_schemas.wire import Alert, Severity
 
 FORGET_SECS = 900.0  # an open alert is published every 5 minutes: after 15 nobody knows how it stands
+WATCHDOG = "watchdog"
 Standing = Literal["firing", "no data", "resolved", "over"]
 
 
@@ -33,8 +34,12 @@ class Incident:
         return "firing" if self.alert.status == "firing" and now - self.heard <= FORGET_SECS else "no data"
 
     def open(self, now: float) -> bool:
-        """What fires, and what fired when it was last heard of: a monitor that is down has resolved nothing."""
-        return self.standing(now) in {"firing", "no data"}
+        """What fires, and what fired when it was last heard of: a monitor that is down has resolved nothing.
+
+        The watchdog fires as long as all is well, and is worth a line only when it does not.
+        """
+        standing = self.standing(now)
+        return standing == "no data" or (standing == "firing" and self.alert.rule != WATCHDOG)
 
 
 class Incidents:

@@ -18,6 +18,8 @@ STATES: tuple[State, ...] = (
 )  # fmt: skip
 """The worst first."""
 FLEET = "_fleet"  # the agent that is all live agents; core.fleet would bring NumPy, and seconds
+MONITOR = "_monitor"  # alerts about the monitor itself are its
+WATCHDOG = "watchdog"  # of them the one that fires as long as all is well
 SEVERITIES = ("INFO", "WARN", "CRITICAL")
 WINDOWS = ("24h", "7d", "30d", "all")
 FORGET_SECS = 900.0  # an open alert is published every 5 minutes: after 15 it is none any more
@@ -115,6 +117,7 @@ class Fleet:
         self.rows: dict[str, Row] = {}
         self.whole = Row(FLEET)
         self._follow_rules(self.whole)
+        self.monitor = Row(MONITOR)
         self.monitor_ts = 0.0
         """When a monitor last said anything."""
         self.refused = 0
@@ -123,11 +126,17 @@ class Fleet:
     def row(self, agent_id: str) -> Row:
         if agent_id == FLEET:
             return self.whole
+        if agent_id == MONITOR:
+            return self.monitor
         row = self.rows.get(agent_id)
         if row is None:
             row = self.rows[agent_id] = Row(agent_id)
             self._follow_rules(row)
         return row
+
+    def all_rows(self) -> list[Row]:
+        """Agents, the fleet, and the monitor itself."""
+        return [*self.rows.values(), self.whole, self.monitor]
 
     def metrics(self, figures: Metrics, heard: float) -> None:
         """`heard`: when a monitor published them, which it does when the agent has sent something."""
@@ -174,12 +183,12 @@ class Fleet:
         self._follow_rules(row)
 
     def rules_changed(self) -> None:
-        for row in (*self.rows.values(), self.whole):
+        for row in self.all_rows():
             self._follow_rules(row)
 
     def forget(self, now: float) -> None:
         """Drop alerts that nobody repeats any more."""
-        for row in (*self.rows.values(), self.whole):
+        for row in self.all_rows():
             for key in [
                 key for key, one in row.alerts.items() if now - one.heard > _patience(one.alert.rule)
             ]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from fleawatch.top.draw import Line, Span, Style, cells, cut, left, right, shown
-from fleawatch.top.model import Fleet, Row, State
+from fleawatch.top.model import WATCHDOG, Fleet, Row, State
 from fleawatch.top.view import View
 from fleawatch_schemas.wire import Alert
 
@@ -53,7 +53,9 @@ def header(fleet: Fleet, now: float) -> Line:
         spans.append(Span(f"dd {whole.drawdown_pct:.1f}{limit} %  ", _tension(whole.used)))
     spans += [Span(f"{alive} alive", "good"), Span(f"  {stopped} stopped", "bad" if stopped else "dim")]
     spans.append(Span(f"  {paused} paused", "warn" if paused else "dim"))
-    alerts = [alert for row in (*fleet.rows.values(), whole) for alert in row.open(now)]
+    alerts = [
+        alert for row in fleet.all_rows() for alert in row.open(now) if alert.rule != WATCHDOG
+    ]  # fmt: skip
     critical = sum(alert.severity == "CRITICAL" for alert in alerts)
     spans.append(
         Span(f"  {_counts(alerts) or 'no'} alerts", "bad" if critical else "warn" if alerts else "dim")
