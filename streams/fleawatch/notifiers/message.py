@@ -61,14 +61,14 @@ def message(note: Note, runbooks: Runbooks, before: str = "", *, files: bool = T
 
 def again(note: Note) -> str:
     """One line for a message that rings although the first one was changed or still holds."""
-    item = note.items[0]
-    if note.kind != "single":
-        return _several_headline(note)
-    line = render.headline(item)
-    if note.reminder and item.standing == "firing":
-        lasts = render.lasting(max(0.0, note.made - item.since))
-        return f"{line} (for {lasts}, nobody has acknowledged it; reminder {note.reminder})"
-    return line
+    line = render.headline(note.items[0]) if note.kind == "single" else _several_headline(note)
+    if not note.reminder or note.standing != "firing":
+        return line
+    return f"{line} ({_unseen(note, min(item.since for item in note.items))}; reminder {note.reminder})"
+
+
+def _unseen(note: Note, since: float) -> str:
+    return f"for {render.lasting(max(0.0, note.made - since))}, nobody has acknowledged it"
 
 
 def how(note: Note) -> Literal["new", "reply", "edit"]:
@@ -87,7 +87,7 @@ def _single(note: Note, item: Item, runbooks: Runbooks, before: str) -> Message:
     alert = item.alert
     since = render.at(item.since)
     if note.reminder and item.standing == "firing":
-        since += f", for {render.lasting(max(0.0, note.made - item.since))}, and nobody has acknowledged it"
+        since += f", {_unseen(note, item.since)}"
     rows = (
         Row("value", render.measured(alert)),
         Row("agent", word(alert.agent_id), code=True),

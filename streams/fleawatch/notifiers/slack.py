@@ -111,7 +111,7 @@ class Slack:
         parts = [dataclasses.replace(new, how=how(note))]
         if rings(note):
             parts.append(_heard(note))
-        if note.kind == "digest" or left:
+        if (note.kind == "digest" or left) and not note.update:
             parts.append(_file(listing(note), "all of them"))
         if look is not None and look.picture is not None and note.ref is None:
             parts.append(_file(look.picture, look.caption))

@@ -103,7 +103,7 @@ class Telegram:
         if look is not None and look.picture is not None and note.ref is None:
             caption = look.caption
             parts.append(Part(escape.html(caption), caption, look.picture, "reply", {"silent": True}))
-        if text.extra.get("left"):
+        if text.extra.get("left") and not note.update:
             all_of_them = "all of them"
             parts.append(Part(all_of_them, all_of_them, listing(note), "reply", {"silent": True}))
         return parts

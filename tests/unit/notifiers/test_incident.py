@@ -116,6 +116,16 @@ async def test_a_reminder_answers_and_changes_nothing(http: Http, server: FakeTe
     assert reminder.text.endswith("(for 2 h, nobody has acknowledged it; reminder 2)")
 
 
+async def test_a_reminder_of_several(http: Http, server: FakeTelegram) -> None:
+    told = note(item(number=1), item(number=2), ref="-1001:9", reminder=1, made=1_795_003_600.0)
+    await tell(telegram(http, server), told)
+    (reminder,) = shown(server)
+    assert reminder.text == (
+        "🔴 CRITICAL FIRING: 2 alerts, drawdown exceeded (for 60 min, nobody has acknowledged it; reminder 1)"
+    )
+    assert reminder.pressable == ["ack:message", "silence:message"]
+
+
 async def test_a_message_about_others_too_is_answered_not_changed(http: Http, server: FakeTelegram) -> None:
     channel = telegram(http, server)
     ref = await tell(channel, note(item(number=1), item(number=2)))
