@@ -21,30 +21,51 @@ RUNS = Path(__file__).resolve().parents[2] / "build" / "faults.jsonl"
 
 def note(row: str, seed: int, arena: "Arena", verdict: "Verdict") -> None:
     """Keep what a run came to."""
-    RUNS.parent.mkdir(exist_ok=True)
-    line = {
-        "row": row, "seed": seed, "scale": arena.scale, "injected": arena.injected, "events": verdict.events,
-        "lost": verdict.lost, "doubled": verdict.doubled, "repeats": verdict.repeats, **arena.notes,
+    figures = {
+        "seed": seed, "injected": arena.injected, "events": verdict.events, "lost": verdict.lost,
+        "doubled": verdict.doubled, "repeats": verdict.repeats,
     }  # fmt: skip
+    note_figures(row, figures | arena.notes)
+
+
+def note_figures(row: str, figures: dict[str, float]) -> None:
+    """Keep the figures of a run that has no verdict of its own."""
+    RUNS.parent.mkdir(exist_ok=True)
     with RUNS.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+        file.write(json.dumps({"row": row} | figures) + "\n")
+
+
+WORDS = {
+    "leave_secs": "slowest to leave {:g} s",
+    "pause_p95_secs": "nothing committed for {:g} s (p95)",
+    "alert_secs": "slowest alert {:g} s",
+    "recovery_secs": "ready again after {:g} s",
+    "wrong": "noticed: {:,} lost or doubled",
+    "series": "{:,} agents shown",
+}
 
 
 def table(runs: list[dict[str, Any]]) -> str:
-    """One row per fault, over its seeds."""
+    """One row per fault, over its seeds; the worst of what was noted."""
     rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for run in runs:
         rows[run["row"]].append(run)
     lines = [
-        "| fault | seeds | injected | events | lost | doubled | repeats, worst run | caught up, slowest |",
-        "|---|---|---|---|---|---|---|---|",
+        "| fault | runs | injected | events | lost | doubled | repeats, at most | caught up within | noted |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, of_row in rows.items():
-        total = {key: sum(run[key] for run in of_row) for key in ("injected", "events", "lost", "doubled")}
-        lines.append(
-            f"| {name} | {len(of_row)} | {total['injected']:,} | {total['events']:,} | {total['lost']} | {total['doubled']} "
-            f"| {max(run['repeats'] for run in of_row)} | {max(run['caught_up_secs'] for run in of_row):g} s |"
-        )
+        worst = {key: max(run[key] for run in of_row) for key in of_row[0] if key not in {"row", "seed"}}
+        said = "; ".join(words.format(worst[key]) for key, words in WORDS.items() if key in worst)
+        cells = [name, len(of_row)]
+        if "events" in worst:
+            cells += [
+                f"{sum(run[key] for run in of_row):,}" for key in ("injected", "events", "lost", "doubled")
+            ]
+            cells += [worst["repeats"], f"{worst['caught_up_secs']:g} s"]
+        else:
+            cells += [""] * 6
+        lines.append(f"| {' | '.join(map(str, [*cells, said]))} |")
     return "\n".join(lines)
 
 

@@ -11,7 +11,7 @@ import pytest
 from conftest import FAST_CLEANING
 from engine_app.job import exit_code
 from faults.arena import RATE, Arena
-from faults.report import note
+from faults.report import note, note_figures
 from faults.rows import OF_THE_BROKER, ROWS, Row, mixed
 from faults.verdict import Verdict
 from fleawatch.local.broker import QUICK, Broker
@@ -112,4 +112,5 @@ async def test_a_broken_rule_is_noticed(topics: Settings, tmp_path: Path, broken
         arena.load.stop()
         await loading
         verdict = await arena.end()
+    note_figures(f"mutation {broken}", {"wrong": verdict.lost + verdict.doubled})
     assert verdict.lost + verdict.doubled > 0
