@@ -7,7 +7,7 @@ BIN := .venv/bin
 ARGS ?=
 export PYTHON
 
-.PHONY: help install test demo lint format types generate manifests lock faults compiled test-compiled bench clean
+.PHONY: help install adapters test demo lint format types generate manifests lock faults compiled test-compiled bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,8 +15,11 @@ help: ## Show this list
 install: ## Make .venv with the locked dependencies and this project (quick when nothing changed)
 	@requirements/install.sh
 
-test: install ## Run every test but the long fault runs; ARGS="-k drawdown" narrows it
-	$(BIN)/pytest -m "not slow" $(ARGS)
+adapters: install
+	@cmp -s requirements/adapters.lock .venv/adapters.lock || requirements/adapters.sh
+
+test: adapters ## Run every test but the long fault runs; ARGS="-k drawdown" narrows it
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
 
 demo: install ## Run everything on this machine; ARGS="--duration 60"
 	@$(BIN)/fleawatch demo $(ARGS)
@@ -56,7 +59,7 @@ compiled: install ## Build the wheel with the core compiled, and unpack it into 
 	@requirements/compile.sh
 
 test-compiled: compiled ## The tests of the core, on its compiled form
-	PYTHONPATH=build/compiled $(BIN)/pytest -q tests/unit/core tests/property tests/integration/test_end_to_end.py $(ARGS)
+	PYTHONPATH=build/compiled $(BIN)/pytest -q -n 2 --dist loadfile tests/unit/core tests/property tests/integration/test_end_to_end.py $(ARGS)
 
 bench: compiled ## Throughput and latency beside plain Faust; ARGS=--quick for small sizes
 	PYTHONPATH=build/compiled $(BIN)/python -m benchmarks $(ARGS)
