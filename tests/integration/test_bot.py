@@ -252,6 +252,7 @@ async def test_a_pause_is_asked_twice_done_by_the_agent_and_told(
     async with AsyncEmitter("btc-1", bot, on_pause=calls.append, on_resume=calls.append) as agent:
         assert await agent.wait_until_ready(20)
         shown = await message(telegram, DRAWDOWN)
+        telegram.messages[shown].date -= 86_400  # an alert of yesterday may be acted upon
         telegram.tap(shown, f"pause:{DRAWDOWN}")
         await said(telegram, "Pause btc-1?")
         assert not calls
@@ -319,3 +320,38 @@ async def test_what_a_restart_interrupted_is_carried_on_as_the_same_order(
     }
     outcomes = {one.target: one.outcome for one in (await notebook.read(b"audit|")).audits.values()}
     assert outcomes == {"btc-1": "done", "btc-2": "failed"}
+
+
+async def test_the_chat_becomes_another_one_and_a_message_is_gone(
+    bot: Settings, telegram: FakeTelegram
+) -> None:
+    """Breaks when the people of a group that became a supergroup are strangers, or an answer waits for what is gone."""
+    await register(bot, "btc-1")
+    telegram.say("/help")
+    await said(telegram, "You are operator")
+    telegram.migrated[telegram.chat_id] = "-1002"
+    telegram.chats.add("-1002")
+    telegram.say("/help")
+    async with asyncio.timeout(20):
+        while not [one for one in telegram.messages.values() if one.chat_id == "-1002"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    telegram.say("/pause btc-1", chat_id="-1002")
+    await said(telegram, "Pause btc-1?")
+    number, _ = question(telegram, "Pause btc-1?")
+    telegram.tap(number, "no")
+    del telegram.messages[number]
+    await said(telegram, "Nothing was done")
+
+
+async def test_what_has_no_agent_is_not_paused_and_the_bot_lives_on(
+    bot: Settings, telegram: FakeTelegram
+) -> None:
+    await publish(bot, alert(1, agent_id="_fleet", rule="fleet_drawdown"))
+    shown = await message(telegram, DRAWDOWN)
+    assert "no agent '_fleet' is registered" in await answered(
+        telegram, telegram.tap(shown, f"pause:{DRAWDOWN}")
+    )
+    telegram.updates.append({"update_id": 50, "message": {"text": 7}})
+    telegram.updates.append({"update_id": 51, "edited_message": {}})
+    telegram.say("/help")
+    await said(telegram, "You are operator")

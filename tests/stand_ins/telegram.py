@@ -31,6 +31,7 @@ class Message:
     reply_to: int | None = None
     thread: int | None = None
     silent: bool = False
+    date: float = 0.0
     photo: bytes | None = None
     document: tuple[str, bytes] | None = None
     versions: list[str] = field(default_factory=list)
@@ -97,7 +98,8 @@ class FakeTelegram(Server):
         self._last_update += 1
         query = f"query-{self._last_update}"
         person = _person(user_id, name)
-        shown = {"message_id": message_id, "chat": _chat(message.chat_id), "text": message.text}
+        shown = {"message_id": message_id, "chat": _chat(message.chat_id), "text": message.text,
+            "date": int(message.date)}  # fmt: skip
         self._push({"callback_query": {"id": query, "from": person, "message": shown, "data": data}})
         return query
 
@@ -218,7 +220,7 @@ class FakeTelegram(Server):
         self.messages[self._last_id] = Message(
             self._last_id, chat, text, entities, buttons,
             reply_to=reply_to, thread=payload.get("message_thread_id"),
-            silent=payload.get("disable_notification") in {True, "true"},
+            silent=payload.get("disable_notification") in {True, "true"}, date=time.time(),
             photo=photo[1] if photo else None, document=document, versions=[text],
         )  # fmt: skip
         return {"message_id": self._last_id, "chat": _chat(chat), "text": text}

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import orjson
 
 from fleawatch.bot.updates import Update, read_updates
@@ -27,6 +26,8 @@ class Said:
     code: int = 0
     why: str = ""
     wait: float = 0.0
+    moved: str = ""
+    """The chat's new id."""
 
 
 class Api:
@@ -80,15 +81,14 @@ class Api:
         if said["ok"] and answer.status == 200:
             return Said(ok=True, result=said.get("result"))
         parameters = said.get("parameters")
-        wait = parameters.get("retry_after") if isinstance(parameters, dict) else None
+        parameters = parameters if isinstance(parameters, dict) else {}
+        wait, moved = parameters.get("retry_after"), parameters.get("migrate_to_chat_id")
         code = said["error_code"] if type(said.get("error_code")) is int else answer.status
         why = self._redact(f"{code} {said.get('description', '')}")[:200]
-        return Said(ok=False, code=code, why=why, wait=told_wait(wait) if code == 429 else 0.0)
-
-
-def built(result: object, kind: type[msgspec.Struct]) -> Any:
-    """A result as a struct; None where it is none."""
-    try:
-        return msgspec.convert(result, kind)
-    except msgspec.ValidationError:
-        return None
+        return Said(
+            ok=False,
+            code=code,
+            why=why,
+            wait=told_wait(wait) if code == 429 else 0.0,
+            moved=str(moved) if type(moved) is int else "",
+        )

@@ -95,7 +95,10 @@ async def _work(settings: Settings, api: Api, bot_id: int, telemetry: Telemetry,
     servers = find_servers(settings)
     place = Place(Notebook(settings, servers), bot_id)
     await _open(place)
-    voice = Voice(api, settings.telegram_chat_id, Pace(), Timing())
+    people = People.from_settings(settings)
+    voice = Voice(api, people, Pace(), Timing())
+    if moved := (await api.call("getChat", {"chat_id": people.chat_id})).moved:
+        voice.move(moved)
     store = Store(settings, servers)
 
     async def look() -> Desk:
@@ -107,7 +110,7 @@ async def _work(settings: Settings, api: Api, bot_id: int, telemetry: Telemetry,
     control = Control(Orders(settings, servers).give, agents, place, voice, time.time)
     commands = Commands(settings, servers, look, control)
     made = Bot(
-        api=api, place=place, people=People.from_settings(settings), presses=Presses(look, control),
+        api=api, place=place, people=people, presses=Presses(look, control),
         commands=commands, control=control, voice=voice, count=telemetry.bot_updates, clock=time.time, name=name,
     )  # fmt: skip
     menu = [{"command": one, "description": commands.all[one].help} for one in MENU]

@@ -8,11 +8,11 @@ from typing import Any
 
 from prometheus_client import Counter
 
-from fleawatch.bot.act import Act, Asked
+from fleawatch.bot.act import Act, Asked, refusal
 from fleawatch.bot.api import Api, Said
 from fleawatch.bot.commands import Commands, read
 from fleawatch.bot.control import Control
-from fleawatch.bot.people import People, Role, name_of
+from fleawatch.bot.people import People, name_of
 from fleawatch.bot.place import Place
 from fleawatch.bot.presses import Presses
 from fleawatch.bot.updates import Message, Person, Query, Update
@@ -109,48 +109,59 @@ class Bot:
             except BrokerUnavailable as exc:
                 log.warning("%s; again in %g s", exc, AGAIN_SECS)
                 await _rest(stop, AGAIN_SECS)
+            except (
+                Exception
+            ):  # an update that we cannot take must not come for ever, and end the bot each time
+                log.exception("update %d is left out", update.update_id)
+                await self._settle(update, Act(), "failed")
 
     async def _handle(self, update: Update) -> None:
         query, message = update.callback_query, update.message
         if query is not None:
             await self._pressed(update, query)
+        elif message is not None and message.migrate_to_chat_id and self._people.here(message.chat):
+            self._voice.move(str(message.migrate_to_chat_id))
+            await self._settle(update, Act(), "ignored")
         elif message is not None and (command := read(message.text, self._name)) is not None:
             await self._told(update, message, *command)
         else:
             await self._settle(update, Act(), "ignored")
 
     async def _pressed(self, update: Update, query: Query) -> None:
-        message, person = query.message, query.sender
-        now = self._clock()
+        message, person, now = query.message, query.sender, self._clock()
         role = self._people.role(person, message.chat if message else None)
         if role is None or message is None:
-            await self._place.settle(
-                update.update_id, now, self._place.refused(person, f"button {query.data}", now)
-            )
-            self._count.labels("refused").inc()
+            await self._refuse(update, person, f"button {query.data}", now)
             await self._api.answer_press(query.id, "You may not do that.", alarm=True)
             return
-        asked = _asked(update, person, role, message, now)
-        if (press := buttons.read(query.data)) is not None:
-            act = await self._presses.handle(press, asked, message.chat.id)
-        else:
-            act = await self._control.pressed(query.data, asked)
+        actor = Actor(name_of(person), "telegram", now, f"telegram-{update.update_id}")
+        asked = Asked(actor, role, message.message_id, message.thread, message.text)
+        try:
+            if (press := buttons.read(query.data)) is not None:
+                act = await self._presses.handle(press, asked, message.chat.id)
+            else:
+                act = await self._control.pressed(query.data, asked)
+        except ConfigError as exc:
+            act = refusal(f"{exc}{f' ({exc.hint})' if exc.hint else ''}")
         await self._settle(update, act, "pressed")
         await self._api.answer_press(query.id, act.toast, alarm=act.alarm)
         self._say(act, asked)
 
     async def _told(self, update: Update, message: Message, name: str, words: list[str]) -> None:
-        now, person = self._clock(), message.sender
+        person, now = message.sender, self._clock()
         role = self._people.role(person, message.chat)
         if role is None or person is None:
-            records = [] if person is None else self._place.refused(person, f"/{name}", now)
-            await self._place.settle(update.update_id, now, records)
-            self._count.labels("refused").inc()
+            await self._refuse(update, person, f"/{name}", now)
             return
-        asked = _asked(update, person, role, message, now)
+        actor = Actor(name_of(person), "telegram", now, f"telegram-{update.update_id}")
+        asked = Asked(actor, role, message.message_id, message.thread, message.text, message.date)
         act = await self._commands.handle(name, words, asked)
         await self._settle(update, act, "told")
         self._say(act, asked)
+
+    async def _refuse(self, update: Update, person: Person | None, tried: str, now: float) -> None:
+        records = [] if person is None else self._place.refused(person, tried, now)
+        await self._settle(update, Act(records), "refused")
 
     async def _settle(self, update: Update, act: Act, result: str) -> None:
         await self._place.settle(update.update_id, self._clock(), act.records)
@@ -162,11 +173,6 @@ class Bot:
             self._voice.say(Answer(act.text, asked.message_id, edit, asked.thread, act.keyboard))
         if act.later is not None:
             self.begin(act.later)
-
-
-def _asked(update: Update, person: Person, role: Role, message: Message, now: float) -> Asked:
-    actor = Actor(name_of(person), "telegram", now, f"telegram-{update.update_id}")
-    return Asked(actor, role, message.message_id, message.thread, message.text, message.date)
 
 
 async def _rest(stop: asyncio.Event, secs: float) -> None:

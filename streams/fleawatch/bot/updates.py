@@ -15,7 +15,7 @@ class Chat(msgspec.Struct, frozen=True):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """`sender` is absent in channels."""
+    """`sender` is absent in channels. `migrate_to_chat_id`: the group has become another chat."""
 
     message_id: int
     chat: Chat
@@ -24,6 +24,7 @@ class Message(msgspec.Struct, frozen=True):
     text: str = ""
     message_thread_id: int | None = None
     is_topic_message: bool = False
+    migrate_to_chat_id: int | None = None
 
     @property
     def thread(self) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fleawatch.bot.api import Api
+from fleawatch.bot.people import People
 from fleawatch.notifiers.buttons import Button
 from fleawatch.notifiers.escape import clean, html, inert
 from fleawatch.notifiers.pace import Pace
@@ -72,10 +73,9 @@ class Answer:
 class Voice:
     """Says answers in order, in a task of its own: a slow Telegram holds up no action."""
 
-    def __init__(self, api: Api, chat_id: str, pace: Pace, timing: Timing) -> None:
-        self.chat_id = chat_id
-        """Changes when Telegram makes another chat of it."""
+    def __init__(self, api: Api, people: People, pace: Pace, timing: Timing) -> None:
         self._api = api
+        self._people = people
         self._pace = pace
         self._timing = timing
         self._waiting: asyncio.Queue[Answer] = asyncio.Queue(MOST_WAITING)
@@ -86,6 +86,11 @@ class Voice:
             log.warning("telegram: an answer is left out, %d wait already", MOST_WAITING)
             return
         self._waiting.put_nowait(answer)
+
+    def move(self, chat_id: str) -> None:
+        """Telegram has made another chat of ours, for instance a supergroup of a group."""
+        log.warning("telegram: the chat is now %s; set FLEAWATCH_TELEGRAM_CHAT_ID to it", chat_id)
+        self._people.chat_id = chat_id
 
     async def run(self) -> None:
         """For ever."""
@@ -102,13 +107,15 @@ class Voice:
             await asyncio.wait_for(self._waiting.join(), secs)
 
     async def _deliver(self, answer: Answer) -> None:
-        async def send(part: Part, ref: str | None, plain: bool) -> Attempt:  # noqa: ARG001, FBT001 deliver's signature
-            return await self._send(answer, part, plain=plain)
+        async def send(part: Part, ref: str | None, plain: bool) -> Attempt:  # noqa: FBT001 deliver's signature
+            return await self._send(answer, part, edit=ref, plain=plain)
+
+        edit = None if answer.edit is None else str(answer.edit)
 
         try:
             async with asyncio.timeout(GIVE_UP_SECS):
                 said = await deliver(
-                    send, answer.text.part(), None,
+                    send, answer.text.part(), edit,
                     pace=self._pace, timing=self._timing, on_failure=self._failed,
                 )  # fmt: skip
         except TimeoutError:
@@ -117,9 +124,10 @@ class Voice:
         if said.outcome is not Outcome.DELIVERED:
             log.error("telegram: an answer was not taken: %s", self._api.redacted(said.detail))
 
-    async def _send(self, answer: Answer, part: Part, *, plain: bool) -> Attempt:
+    async def _send(self, answer: Answer, part: Part, *, edit: str | None, plain: bool) -> Attempt:
+        """`edit` is None also where the message to edit is gone: then it is said anew."""
         payload: dict[str, object] = {
-            "chat_id": self.chat_id,
+            "chat_id": self._people.chat_id,
             "text": part.plain if plain else part.rich,
             "link_preview_options": {"is_disabled": True},
         }
@@ -127,21 +135,20 @@ class Voice:
             payload["parse_mode"] = "HTML"
         if answer.keyboard:
             payload["reply_markup"] = {"inline_keyboard": answer.keyboard}
-        if answer.edit is not None:
-            payload["message_id"] = answer.edit
+        if edit is not None:
+            payload["message_id"] = int(edit)
         elif answer.reply_to is not None:
             payload["reply_parameters"] = {"message_id": answer.reply_to, "allow_sending_without_reply": True}
-        if answer.thread is not None and answer.edit is None:
+        if answer.thread is not None and edit is None:
             payload["message_thread_id"] = answer.thread
         try:
             meaning = classify(
-                await self._api.post("sendMessage" if answer.edit is None else "editMessageText", payload)
+                await self._api.post("sendMessage" if edit is None else "editMessageText", payload)
             )
         except NoAnswer as error:
             return Attempt(Outcome.RETRY, str(error))
         if meaning.chat is not None:
-            log.warning("telegram: the chat is now %s; set FLEAWATCH_TELEGRAM_CHAT_ID to it", meaning.chat)
-            self.chat_id = meaning.chat
+            self.move(meaning.chat)
         return meaning.attempt
 
     def _failed(self, attempt: Attempt) -> None:
