@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[3]
-LOCKS = ("base", "build", "dev", "image")
+LOCKS = ("adapters", "base", "build", "dev", "image")
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 # A pin, an optional marker, then hashes, each on a continued line.
 PINNED = re.compile(
@@ -29,12 +29,13 @@ def _pins(name: str) -> set[str]:
 def _asked(lock: str) -> list[Requirement]:
     groups, extras = PROJECT["dependency-groups"], PROJECT["project"]["optional-dependencies"]
     texts = {
+        "adapters": [*groups["adapters"], *extras["nautilus"]],
         "base": PROJECT["project"]["dependencies"],
         "build": groups["build"],
         "image": [*PROJECT["project"]["dependencies"], *extras["worker"], *extras["notify"]],
         "dev": [
             *PROJECT["project"]["dependencies"],
-            *(text for extra in extras.values() for text in extra),
+            *(text for name, extra in extras.items() if name != "nautilus" for text in extra),
             *(text for text in groups["dev"] if isinstance(text, str)),
             *groups["build"],
         ],
