@@ -26,6 +26,7 @@ from fleawatch.operator.store import Store
 from fleawatch.settings import Settings
 from fleawatch.telemetry import Telemetry
 from fleawatch_schemas.agents import AgentRecord
+from fleawatch_schemas.notifications import Delivery
 from fleawatch_schemas.partition import partition_for
 from running import environment
 from stand_ins.telegram import FakeTelegram
@@ -117,6 +118,29 @@ async def test_a_press_is_on_the_topic_and_in_fleawatch_alerts(bot: Settings, te
     (held,) = (await desk(bot)).notes.silent_now(time.time())
     assert held.matchers == {"rule": "drawdown_exceeded", "agent_id": "btc-1"}
     assert 3500 < held.until_ts - time.time() <= 3600
+
+
+async def test_a_press_under_a_group_is_about_all_that_the_message_tells_of(
+    bot: Settings, telegram: FakeTelegram
+) -> None:
+    await publish(bot, alert(1), alert(2), alert(3))
+    shown = await message(telegram, buttons.MESSAGE)
+    for alert_id, ref in ((DRAWDOWN, shown), (SLOW, shown), ("0003000000000000", shown + 1)):
+        told = Delivery(
+            kind="delivery", channel="telegram", alert_id=alert_id, status="firing", outcome="sent", attempts=1,
+            message_ref=f"{telegram.chat_id}:{ref}", ts=time.time(),
+        )  # fmt: skip
+        key = f"delivery|telegram|{alert_id}|firing".encode()
+        await write(
+            bot.bootstrap_servers, bot.topic("notifications"), [(key, told.model_dump_json().encode(), 0)]
+        )
+    query = telegram.tap(shown, f"ack:{buttons.MESSAGE}")
+    assert await answered(telegram, query) == "2 alerts acknowledged."
+    query = telegram.tap(shown, f"silence:{buttons.MESSAGE}")
+    assert await answered(telegram, query) == "2 alerts silenced for 1h."
+    notes = (await desk(bot)).notes
+    assert set(notes.acks) == {DRAWDOWN, SLOW}
+    assert [one.matchers["agent_id"] for one in notes.silent_now(time.time())] == ["btc-1", "btc-2"]
 
 
 async def test_strangers_and_viewers_change_nothing_and_are_on_record(
