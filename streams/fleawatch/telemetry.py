@@ -121,7 +121,7 @@ class Telemetry:
         )
         self.registry_unreadable = Counter(
             "fleawatch_registry_unreadable",
-            "Records of the topics rules and agents that were passed over",
+            "Records of rules, agents and the control topics that were passed over",
             ["topic"],
             registry=registry,
         )

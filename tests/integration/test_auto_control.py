@@ -130,7 +130,7 @@ async def test_a_drawdown_over_the_limit_pauses_until_confirmed_and_escalates(
         assert command["alert_id"] == alert["alert_id"]
         assert command["command_id"] == state["command_id"] == command_id_of(alert["alert_id"], "pause")
         assert command["version"] == state["version"]
-        assert "told to pause" in alert["body"]
+        assert "it is to be paused" in alert["body"]
 
         late = await wait_for(
             topics, "alerts", of("a", rule="command_unconfirmed", status="firing"), 20, fleet

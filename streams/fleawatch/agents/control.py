@@ -31,7 +31,8 @@ from fleawatch_schemas.wire_fleet import FleetTrips
 LOOK_SECS: Final = 0.1
 SECOND: Final = 10
 """Looks between two at what costs more, or needs a second to be true."""
-_NAMES: Final = 20
+AT_ONCE: Final = 100
+"""Orders of a look: each is signed, and what else is to be done must not wait for thousands."""
 
 
 class Controller:
@@ -76,7 +77,8 @@ class Controller:
             self._reading.keep_only(owned)
             found = {tp: self._reading.since(tp, now) for tp in owned}
             self._since = {tp: since for tp, since in found.items() if since is not None}
-        if not self._app.fence.open:
+        hearing = self._view.hearing_since(now)
+        if hearing is None or not self._app.fence.open:
             return
         for tp in owned:
             since = self._since.get(tp)
@@ -84,7 +86,7 @@ class Controller:
                 continue
             self._look_at(tp, equity, now, all_of_them=second)
             if second:
-                self._chaser.chase(tp.partition, since, now)
+                self._chaser.chase(tp.partition, max(since, hearing), now)
 
     def controlled(self, partition: int, states: Mapping[bytes, Any], now: float) -> Controlled:
         """What the fleet is told of a partition's live agents."""
@@ -125,7 +127,11 @@ class Controller:
         states = equity.states(tp.partition)
         tripped = self._sort(tp.partition, states, now)
         fresh = self._fresh.pop(tp.partition)
+        ordered = 0
         for key in sorted(tripped if all_of_them else fresh & tripped):
+            if ordered == AT_ONCE:
+                self._fresh.setdefault(tp.partition, set()).add(key)
+                continue
             state: EquityState = states[key]
             trip = state.control.trip
             if trip is None or not trip.over:
@@ -136,14 +142,15 @@ class Controller:
             action = self._due(state, trip)
             if action is not None:
                 self._order(state, trip, action, now)
+                ordered += 1
 
     def _due(self, state: EquityState, trip: Trip) -> Action | None:
         rules = state.rules
         limit = rules.drawdown_exceeded
         if rules.auto_control != "on" or not limit.enabled or state.drawdown <= limit.threshold:
             return None
-        latch = self._book.latch(state.agent_id)
-        if state.last.equity_basis == "cash" or latch.released >= trip.at * 1000:
+        standing = self._book.standing(state.agent_id)
+        if state.last.equity_basis == "cash" or (standing is not None and standing.resumed >= trip.at):
             return None  # a person has let it run since
         action: Action = "pause"
         if (
@@ -153,7 +160,8 @@ class Controller:
             and self._view.knows(trip.kill_at)
         ):
             action = "kill"
-        return action if STRICTNESS[latch.held] < STRICTNESS[STATE_OF[action]] else None
+        held = "running" if standing is None else standing.latch.held
+        return action if STRICTNESS[held] < STRICTNESS[STATE_OF[action]] else None
 
     def _order(self, state: EquityState, trip: Trip, action: Action, now: float) -> None:
         rules = state.rules

@@ -11,33 +11,52 @@ from fleawatch_schemas.partition import partition_for
 from fleawatch_schemas.wire_control import Command, CommandAck, ControlState, State
 
 MOST_ACKS: Final = 20_000
-LATELY_SECS: Final = 1200.0
-"""Receivers forget an alert of which they hear nothing for 15 minutes: what ended longer ago need not be told."""
+NEVER: Final = -1.0
 
 
 class Ask(NamedTuple):
-    """What an agent was asked to confirm, since then, and is not any more."""
+    """What an agent was asked to confirm, and since when it is not any more."""
 
     command_id: str
     state: State
     since: float
+    until: float
 
 
 class Standing:
     """One agent's. `newest` is the control state that holds, or would, but for an older kill (`latch`)."""
 
-    __slots__ = ("alert_id", "confirmed", "last", "latch", "newest", "refused", "sent", "told", "withdrawn")
+    __slots__ = (
+        "alert_id",
+        "confirmed",
+        "last",
+        "latch",
+        "newest",
+        "refused",
+        "resumed",
+        "sent",
+        "told",
+        "withdrawn",
+    )
 
-    def __init__(self, newest: ControlState) -> None:
+    def __init__(self, newest: ControlState, now: float) -> None:
         self.newest = newest
         self.last = newest  # the last one on the topic: what compaction keeps
-        self.latch = Latch().with_state(newest)
+        self.latch = Latch()
+        self.resumed = NEVER  # when a person last let it run, by the clock that is behind
         self.alert_id: str | None = None  # that the command names
         self.confirmed = 0.0  # when; 0: not yet
         self.refused = ""  # why the agent said no
         self.sent = newest.ts  # the command, the last time
         self.told = 0.0  # that it is unconfirmed, the last time
         self.withdrawn: list[Ask] = []  # told of, and no longer asked
+        self.merge(newest, now)
+
+    def merge(self, record: ControlState, now: float) -> None:
+        """Let a record count, whichever comes first."""
+        before, self.latch, self.last = self.latch.released, self.latch.with_state(record), record
+        if self.latch.released > before:
+            self.resumed = min(self.latch.released / 1000, now)
 
     @property
     def waits(self) -> bool:
@@ -73,10 +92,6 @@ class ControlBook:
     def standing(self, agent_id: str) -> Standing | None:
         return self._standings.get(agent_id)
 
-    def latch(self, agent_id: str) -> Latch:
-        standing = self._standings.get(agent_id)
-        return Latch() if standing is None else standing.latch
-
     def state(self, agent_id: str) -> State | None:
         """What the agent shall do; None: nobody has ever said."""
         standing = self._standings.get(agent_id)
@@ -91,16 +106,16 @@ class ControlBook:
         agent = record.agent_id
         standing = self._standings.get(agent)
         if standing is None:
-            standing = self._standings[agent] = Standing(record)
+            standing = self._standings[agent] = Standing(record, now)
             self._refer(standing)
         else:
             before = standing.newest
-            standing.latch = standing.latch.with_state(record)
-            standing.last = record
+            standing.merge(record, now)
             rank = (record.version, STRICTNESS[record.state])
             if rank > (before.version, STRICTNESS[before.state]):
-                if standing.waits and record.ts - before.ts >= confirm_secs and now - record.ts < LATELY_SECS:
-                    standing.withdrawn.append(Ask(before.command_id or "", before.state, before.ts))
+                if standing.waits and record.ts - before.ts >= confirm_secs:
+                    ask = Ask(before.command_id or "", before.state, before.ts, record.ts)
+                    standing.withdrawn.append(ask)
                 standing.newest, standing.sent, standing.told = record, record.ts, 0.0
                 standing.confirmed, standing.refused, standing.alert_id = 0.0, "", None
                 self._refer(standing)
@@ -121,7 +136,7 @@ class ControlBook:
         elif (standing := self._standings.get(command.agent_id)) is not None:
             self._refer(standing)
 
-    def take_ack(self, ack: CommandAck, confirm_secs: float, now: float) -> None:
+    def take_ack(self, ack: CommandAck, confirm_secs: float) -> None:
         """An agent's answer; a later one does not take back that it applied the command."""
         key = (ack.agent_id, ack.command_id)
         if ack.status == "applied" or key not in self._acks:
@@ -131,7 +146,7 @@ class ControlBook:
         standing = self._standings.get(ack.agent_id)
         if standing is None or standing.newest.command_id != ack.command_id:
             return
-        late = ack.ts - standing.newest.ts >= confirm_secs and now - ack.ts < LATELY_SECS
+        late = ack.ts - standing.newest.ts >= confirm_secs
         self._refer(standing)
         if standing.confirmed and late and not standing.told:
             standing.told = ack.ts  # by another worker, perhaps

@@ -24,6 +24,8 @@ from fleawatch_schemas.wire import ResolveReason
 AGAIN_SECS: Final = 10.0
 GIVEN_UP_SECS: Final = 6 * 86_400.0
 """Older orders are not asked about any more: Kafka forgets the confirmations after a week."""
+LATELY_SECS: Final = 1200.0
+"""Receivers forget an alert of which they hear nothing for 15 minutes: what ended longer ago need not be told."""
 FLATTEN_SECS: Final = 3600.0
 """So long a flatten that nobody confirmed is an alert: it was void after half a minute."""
 
@@ -79,6 +81,7 @@ class Chaser:
         out += [
             over(rule, agent_id, gone.command_id, what=ACTION_OF[gone.state], since=gone.since, now=now, why=_REPLACED)
             for gone in standing.withdrawn
+            if now - gone.until <= LATELY_SECS
         ]  # fmt: skip
         standing.withdrawn.clear()
         retired = self._registry.entry(agent_id).retired
@@ -86,7 +89,7 @@ class Chaser:
         if waits and now - standing.sent >= AGAIN_SECS:
             self._sender.again(standing, now)
         if not waits or not rule.enabled:
-            if standing.told:
+            if now - standing.told <= LATELY_SECS:
                 end = _DONE if standing.confirmed else _RETIRED if retired else _EXPIRED
                 out.append(
                     over(
@@ -100,7 +103,7 @@ class Chaser:
                         reason=end[1],
                     )
                 )
-                standing.told = 0.0
+            standing.told = 0.0
         elif now - max(newest.ts, since) >= rule.threshold and now - standing.told >= REPUBLISH_SECS:
             standing.told = now
             refused = standing.refused

@@ -117,7 +117,7 @@ class ControlFeed:
 
     def _take_one(self, name: str, value: bytes, now: float) -> None:
         if name == "fleet-partials":
-            self._view.take(decode_partial(value))
+            self._view.take(decode_partial(value), now)
         elif name == "control-state":
             state = opened(value, ControlState, self._keyring)
             self._book.take_state(state, self._confirm_secs(state.agent_id), now)
@@ -125,4 +125,4 @@ class ControlFeed:
             self._book.take_command(opened(value, Command, self._keyring), now)
         else:
             ack = _decode_ack(value)
-            self._book.take_ack(ack, self._confirm_secs(ack.agent_id), now)
+            self._book.take_ack(ack, self._confirm_secs(ack.agent_id))

@@ -6,7 +6,7 @@ from fleawatch.core.alerts import FIRING, RESOLVED, Alerting, Cause, duration, l
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.fleet import FLEET, PARTIALS, FleetState, GroupAlert
 from fleawatch.core.fleet_health import NO_GROUP
-from fleawatch.core.mass_trip import WITHIN_SECS, added, is_mass, most_within
+from fleawatch.core.mass_trip import WITHIN_SECS, added, is_mass
 from fleawatch.core.outputs import Output, alert_output
 from fleawatch.core.rules import Rule
 from fleawatch_schemas.wire import Alert
@@ -92,7 +92,7 @@ def _check_mass_trip(st: FleetState, cause: Cause, out: list[Output]) -> None:
         return
     live = max(1, sum([status.agents.live for status in statuses]))
     trips = added([[(row.second, row.agents) for row in status.trips] for status in statuses])
-    count = most_within(trips, int(st.clock) - WITHIN_SECS, int(st.clock))
+    count = sum([trips[second] for second in trips if second >= int(st.clock) - WITHIN_SECS])
     share = count / live
     holds = is_mass(count, live, rule.threshold)
     clear = not holds and over <= live * rule.threshold * rule.resolve_ratio

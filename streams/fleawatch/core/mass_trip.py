@@ -3,7 +3,8 @@
 Trips are counted by the whole second, so that what a partition tells of them is bounded whatever happens to its agents.
 """
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 WITHIN_SECS: Final = 60
@@ -22,26 +23,30 @@ def added(parts: Iterable[Iterable[tuple[int, int]]]) -> dict[int, int]:
     return total
 
 
-def most_within(trips: Mapping[int, int], first: int, last: int) -> int:
-    """The most trips within `WITHIN_SECS`, in an interval that begins at `first` to `last`.
-
-    >>> most_within({0: 1, 60: 2, 61: 4}, 0, 0), most_within({0: 1, 60: 2, 61: 4}, 0, 1)
-    (3, 6)
-    """
-    starts = [second for second in trips if first <= second <= last]
-    if first not in starts:
-        starts.append(first)
-    return max(
-        sum([count for second, count in trips.items() if start <= second <= start + WITHIN_SECS])
-        for start in starts
-    )
-
-
 def is_mass(count: int, live: int, share: float) -> bool:
     """Whether `count` of `live` agents are more than `share` of them."""
     return count >= LEAST and count > share * live
 
 
-def in_mass(at: float, trips: Mapping[int, int], live: int, share: float) -> bool:
-    """Whether the trip at `at` is one of a mass, by what is known now."""
-    return is_mass(most_within(trips, int(at) - WITHIN_SECS, int(at)), live, share)
+def masses(trips: Mapping[int, int], live: int, share: float) -> list[int]:
+    """Where minutes begin in which too many tripped; a minute with the most of them begins with a trip.
+
+    >>> masses({0: 1, 60: 2, 61: 4, 200: 9}, 20, 0.25)
+    [60, 61, 200]
+    """
+    seconds = sorted(trips)
+    sums = [0]
+    for second in seconds:
+        sums.append(sums[-1] + trips[second])
+    return [
+        start
+        for index, start in enumerate(seconds)
+        if is_mass(sums[bisect_right(seconds, start + WITHIN_SECS)] - sums[index], live, share)
+    ]
+
+
+def in_mass(at: float, starts: Sequence[int]) -> bool:
+    """Whether the trip at `at` is in one of the `masses` that begin there."""
+    second = int(at)
+    before = bisect_right(starts, second)
+    return before > 0 and second - starts[before - 1] <= WITHIN_SECS

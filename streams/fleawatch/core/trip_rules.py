@@ -9,8 +9,8 @@ from fleawatch_schemas.wire import Equity
 _SAYS = {
     ("dry_run", False): "Dry run: it would have been told to pause.",
     ("dry_run", True): "Dry run: it would have been killed, unless many agents tripped at once.",
-    ("on", False): "It is told to pause.",
-    ("on", True): "It is killed, or only paused if many agents trip at once.",
+    ("on", False): "Control is on: it is to be paused.",
+    ("on", True): "Control is on: it is to be killed, or only paused if many agents trip at once.",
 }
 
 

@@ -7,12 +7,13 @@ from itertools import combinations
 from typing import Any
 
 import msgspec
+import orjson
 import pytest
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
-from core_records import START, Run, equity_event
-from fleawatch.agents.control import SECOND, Controller
+from core_records import START, Rec, Run, equity_event
+from fleawatch.agents.control import AT_ONCE, SECOND, Controller
 from fleawatch.agents.control_book import ControlBook
 from fleawatch.agents.control_chase import AGAIN_SECS, GIVEN_UP_SECS, Chaser
 from fleawatch.agents.control_send import ControlSender
@@ -130,7 +131,7 @@ class World:
                 health=HealthCounts(),
                 control=control._replace(trips=control.trips + others),
             )
-            self.view.take(replace_live(partial, self.live))
+            self.view.take(replace_live(partial, self.live), self.now)
         before = len(self.worker.sent)
         for _ in range(SECOND):
             self.controller.look(self.worker)
@@ -160,7 +161,6 @@ class World:
         self.book.take_ack(
             CommandAck(command_id=command_id, agent_id=agent, status=status, detail=detail, ts=self.now),
             CONFIRM,
-            self.now,
         )
 
     @property
@@ -247,6 +247,48 @@ def test_who_is_behind_or_suspended_orders_nothing() -> None:
     assert orders(world.look(3)) == PAUSED
 
 
+def test_who_does_not_hear_what_people_say_orders_nothing() -> None:
+    """Breaks when a worker that missed a resume orders the same pause again, as a newer state."""
+    world = World()
+    world.equity(0, 100.0)
+    world.look(0)
+    world.equity(6, 80.0)
+    assert not world.look(6, told=False)
+    assert not world.look(7, told=False)
+    assert orders(world.look(8)) == PAUSED
+
+
+def test_many_at_once_are_ordered_in_steps() -> None:
+    world = World()
+    names = [f"bot-{number}" for number in range(AT_ONCE + 20)]
+    for second, equity in enumerate((100.0, 80.0)):
+        world.look(second)
+        for name in names:
+            event = equity_event(second, equity, ts=START + second, agent_id=name)
+            world.run.apply(
+                [Rec(world.run.next, int(1000 * event["ts"]), name.encode(), orjson.dumps(event))]
+            )
+            world.run.next += 1
+        world.controller.changed(0, [name.encode() for name in names])
+    world.now = world.worker.now = START + 1.1
+    world.controller.look(world.worker)
+    assert len(world.worker.sent) == 2 * AT_ONCE
+    world.controller.look(world.worker)
+    assert len({each.key for each in world.worker.sent}) == len(names)
+    assert len(world.worker.sent) == 2 * len(names)
+
+
+def test_a_clock_that_is_ahead_forgives_no_later_trip() -> None:
+    world = World()
+    world.equity(0, 100.0)
+    world.look(0)
+    world.now = START + 1
+    record = control_state(AGENT, "running", reason="r", now=START + 300, by="ada")
+    world.hear("control-state", sealed(record, None))
+    world.equity(2, 80.0)
+    assert ("control-state", "paused") in orders(world.look(2))
+
+
 def test_what_was_over_when_it_is_caught_up_and_is_no_more_is_not_ordered() -> None:
     world = World()
     world.worker.caught_up = False
@@ -331,7 +373,7 @@ def test_a_kill_by_a_person_is_not_lowered() -> None:
     for second in range(1, 9):
         world.equity(second, 80.0)
         assert not world.look(second)
-    assert world.book.latch(AGENT).held == "killed"
+    assert world.book.state(AGENT) == "killed"
 
 
 def test_a_laxer_record_behind_a_stricter_one_is_made_good() -> None:
@@ -362,7 +404,7 @@ def test_whatever_a_killed_worker_got_out_its_successor_orders_the_same(known: i
         ids = {found["command_id"] for topic, found in sent if topic != "alerts"}
         assert ids == {command_id_of(world.trip.alert_id, "pause")}
         assert ("commands", "pause") in orders(sent)
-        assert world.book.latch(AGENT).held == "paused"
+        assert world.book.state(AGENT) == "paused"
 
 
 def test_it_is_sent_again_until_confirmed_and_told_after_ten_seconds() -> None:
@@ -442,10 +484,14 @@ def test_who_comes_after_a_crash_tells_the_same_and_waits_as_long_for_what_it_ma
 
 def test_after_six_days_nobody_asks_any_more() -> None:
     world = paused()
-    world.look(20)
-    assert alerts(world.look(GIVEN_UP_SECS + 2)) == [("command_unconfirmed", "resolved", "expired")]
-    assert not world.look(GIVEN_UP_SECS + 20)
-    assert world.book.latch(AGENT).held == "paused"
+    began = GIVEN_UP_SECS - 30
+    found = {second: world.look(began + second) for second in range(60)}
+    assert [(second, *alerts(sent)) for second, sent in found.items() if alerts(sent)] == [
+        (10, ("command_unconfirmed", "firing", None)),
+        (32, ("command_unconfirmed", "resolved", "expired")),
+    ]
+    assert not [each for second in range(32, 60) for each in orders(found[second])]
+    assert world.book.state(AGENT) == "paused"
 
 
 def test_the_paused_and_the_tripped_are_counted() -> None:

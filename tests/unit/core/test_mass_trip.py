@@ -14,7 +14,7 @@ from fleawatch.core.fleet import FleetState
 from fleawatch.core.fleet_health import HealthCounts
 from fleawatch.core.fleet_ledger import Controlled, PartitionLedger
 from fleawatch.core.fleet_rules import check_fleet
-from fleawatch.core.mass_trip import LEAST, WITHIN_SECS, added, in_mass, is_mass
+from fleawatch.core.mass_trip import LEAST, WITHIN_SECS, added, in_mass, is_mass, masses
 from fleawatch.core.outputs import Output
 from fleawatch_schemas.wire_fleet import FleetPartial, FleetTrips
 
@@ -26,10 +26,11 @@ def test_a_trip_is_one_of_a_mass_when_a_minute_around_it_has_too_many(
     seconds: list[int], live: int, share: float
 ) -> None:
     trips = added([[(second, 1)] for second in seconds])
+    starts = masses(trips, live, share)
     for at in set(seconds):
         windows = range(at - WITHIN_SECS, at + 1)
         most = max(sum(start <= each <= start + WITHIN_SECS for each in seconds) for start in windows)
-        assert in_mass(at + 0.5, trips, live, share) == (most >= LEAST and most > share * live)
+        assert in_mass(at + 0.5, starts) == (most >= LEAST and most > share * live)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ class World:
                 T + second, idle=True, health=HealthCounts(), control=control
             )
             partial = msgspec.structs.replace(partial, agents=msgspec.structs.replace(partial.agents, live=5))
-            self.view.take(partial)
+            self.view.take(partial, T + second)
             self.fleet.take(partial, Rec(self.offset, 0, None, None), self.out)
             check_fleet(self.fleet, self.offset, self.out)
             self.offset += 1
@@ -101,10 +102,10 @@ def test_nobody_is_one_of_a_mass_while_a_partition_is_unknown() -> None:
     world.tell(10, control("a", "b", at=(8, 9)), control("c", at=(9,)))
     whole = world.view._newest
     view = FleetView(2)
-    view.take(whole[0])
+    view.take(whole[0], T)
     assert not view.in_mass(T + 8, 0.25)
     assert not view.knows(T + 8)
-    view.take(whole[1])
+    view.take(whole[1], T)
     assert view.in_mass(T + 8, 0.25)
     assert view.knows(T + 10)
     assert not view.knows(T + 10.5)

@@ -122,7 +122,7 @@ def test_an_alert_that_has_to_hold_first_delays_the_trip() -> None:
     [
         ("off", "", ""),
         ("dry_run", "Dry run: it would have been told to pause.", "Dry run: it would have been killed"),
-        ("on", "It is told to pause.", "It is killed"),
+        ("on", "Control is on: it is to be paused.", "Control is on: it is to be killed"),
     ],
 )
 def test_the_alert_says_what_follows(mode: AutoControl, pause: str, kill: str) -> None:
