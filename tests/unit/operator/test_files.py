@@ -55,6 +55,7 @@ def test_the_examples_say_what_their_comments_say() -> None:
         True,
     )
     assert fx.drawdown_exceeded.resolve_ratio == pytest.approx(0.8)
+    assert (trend.auto_control, fx.auto_control) == ("on", "dry_run")
     assert not sandbox.return_anomaly.enabled
     assert not sandbox.agent_stopped.enabled
     assert sandbox.capped("CRITICAL") == "WARN"
@@ -199,3 +200,20 @@ def test_scopes_that_no_agent_is_in_are_told(tmp_path: Path) -> None:
 def test_the_tables_of_the_docs_are_what_the_program_uses() -> None:
     text = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
     assert with_tables(text) == text, "run `make generate`"
+
+
+@pytest.mark.parametrize(
+    ("word", "mode"), [("on", "on"), ("off", "off"), ("'on'", "on"), ("dry_run", "dry_run")]
+)
+def test_on_and_off_are_words_where_they_can_be_chosen(tmp_path: Path, word: str, mode: str) -> None:
+    """Breaks when YAML's idea of a boolean leaves an agent uncontrolled."""
+    path = written(tmp_path, f"fleet: {{drawdown_exceeded: {{auto_control: {word}}}}}")
+    assert read_rules(path)["fleet"].rules["drawdown_exceeded"].parameters == {"auto_control": mode}
+
+
+def test_other_modes_of_control_are_refused_with_those_there_are(tmp_path: Path) -> None:
+    path = written(tmp_path, "fleet: {drawdown_exceeded: {auto_control: maybe}}")
+    assert refused(path) == [
+        "1: fleet.drawdown_exceeded.auto_control: got 'maybe', expected one of off, dry_run, on"
+    ]
+    assert refused(written(tmp_path, "fleet: {return_anomaly: {large_loss: on}}"))
