@@ -6,12 +6,16 @@ import msgspec
 import orjson
 import pytest
 
-from core_records import START, Run, equity_event, packed
+from core_records import START, Rec, Run, equity_event, packed
 from fleawatch.control.entries import entry, entry_reader
 from fleawatch.control.records import sealed
 from fleawatch.control.signing import Keyring, Signer
+from fleawatch.core.fleet import FleetState
+from fleawatch.core.fleet_health import HealthCounts
+from fleawatch.core.fleet_ledger import PartitionLedger
 from fleawatch.core.outputs import Output
 from fleawatch.core.pipeline import equity_pipeline
+from fleawatch.core.registry import Agent
 from fleawatch_schemas.wire_control import CommandAck
 from fleawatch_schemas.wire_entry import EntryKind
 
@@ -141,6 +145,25 @@ def test_an_agent_that_begins_to_report_goes_on_from_the_books() -> None:
     tick(run, 70, net_deposits=490.0)
     assert run.equity.drawdown == pytest.approx(0)
     assert enter(run, "flow", amount=-5.0).status == "refused"
+
+
+def test_the_fleet_takes_a_booked_flow_for_no_gain_or_loss() -> None:
+    """Breaks when half of the fleet's money that was moved somewhere else is a drawdown of the fleet."""
+    ledger, fleet, out = PartitionLedger(0, 1, {"USD": 1.0}), FleetState(1), list[Output]()
+    run = Run()
+    for second in range(40):
+        tick(run, (2000.0 if second < 20 else 1000.0) + second)
+        if second == 10:
+            assert enter(run, "flow", amount=-1000.0).status == "applied"
+        if not ledger.update(run.equity, START + second):
+            run.equity.closes = []
+            ledger.meet(run.equity, Agent(), START + second)
+        for partial in ledger.partials(START + second + 3, idle=True, health=HealthCounts()):
+            fleet.take(partial, Rec(second, 0, None, None), out)
+    assert fleet.account is not None
+    assert fleet.account.last.equity == 1039.0
+    assert fleet.account.max_drawdown == pytest.approx(0)
+    assert fleet.account.last.net_deposits == pytest.approx(1000.0)  # 2000 joined, 1000 left
 
 
 def test_who_reports_its_deposits_gets_none_booked() -> None:
