@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple, Self
 
 import aiohttp
 
+from fleawatch.bounded_http import TooLong, open_session, read_at_most
 from fleawatch.bridge.resolver import OwnThreadResolver
 
 BODY_LIMIT_BYTES: Final = 256 * 1024
@@ -42,21 +43,13 @@ class Client:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                resolver=OwnThreadResolver(),
-                limit=0,  # the polls under way are bounded; a second bound could make one agent wait for another
-                ttl_dns_cache=60,
-                force_close=True,
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,  # a small gzip body can be a large one
-            headers={
-                "Accept": "application/json, text/plain;q=0.9",
-                "Accept-Encoding": "identity",
-                "User-Agent": "fleawatch-bridge",
-            },
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+        self._session = open_session(
+            OwnThreadResolver(),
+            {"Accept": "application/json, text/plain;q=0.9", "User-Agent": "fleawatch-bridge"},
+            aiohttp.ClientTimeout(total=None, sock_connect=None),
+            connections=0,  # the polls under way are bounded; a second bound could make one agent wait for another
+            keep_alive=False,
+            names_secs=60,
         )
         return self
 
@@ -101,21 +94,14 @@ class Client:
             ):
                 if response.status not in readable:
                     raise Unusable(f"status {response.status}")
-                body = await _read(response.content, limit_bytes)
+                body = await read_at_most(response.content, limit_bytes)
+        except TooLong as error:
+            raise Unusable(str(error)) from None
         except TimeoutError:
             raise Unanswered(f"no answer within {timeout_secs:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise Unanswered(_cause(error)) from None
         return Page(response.status, body, (time.perf_counter() - began) * 1000)
-
-
-async def _read(content: aiohttp.StreamReader, limit_bytes: int) -> bytes:
-    body = bytearray()
-    async for chunk in content.iter_any():
-        body += chunk
-        if len(body) > limit_bytes:
-            raise Unusable(f"more than {limit_bytes // 1024} KiB")
-    return bytes(body)
 
 
 def _cause(error: BaseException) -> str:

@@ -67,7 +67,7 @@ class Backstage:
     def _run(self) -> None:
         try:
             asyncio.run(self._main())
-        except Exception:
+        except Exception:  # the end of a thread: nobody above could be told, and the agent must go on trading
             log.exception("%s: events are no longer delivered", self._agent_id)
         finally:
             self._ready.set()

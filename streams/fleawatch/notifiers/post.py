@@ -10,6 +10,7 @@ from typing import Self
 import aiohttp
 import orjson
 
+from fleawatch.bounded_http import TooLong, open_session, read_at_most
 from fleawatch.errors import DeliveryFailed
 from fleawatch.notifiers.addresses import GuardedResolver
 
@@ -58,14 +59,12 @@ class Http:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                resolver=GuardedResolver(allow_private=self._allow_private), limit=4
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,  # a small gzip body can be a large one
-            headers={"Accept-Encoding": "identity", "User-Agent": "fleawatch"},
-            timeout=self._deadline,
+        self._session = open_session(
+            GuardedResolver(allow_private=self._allow_private),
+            {"User-Agent": "fleawatch"},
+            self._deadline,
+            connections=4,
+            keep_alive=True,
         )
         return self
 
@@ -116,19 +115,12 @@ class Http:
             async with self._session.request(
                 method, url, data=data, headers=headers, allow_redirects=False
             ) as response:
-                body = await _read(response.content, self._limit)
+                body = await read_at_most(response.content, self._limit)
                 said = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status, said, body)
+        except TooLong as error:
+            raise NoAnswer(f"an answer of {error}") from None
         except TimeoutError:
             raise NoAnswer(f"no full answer within {self._deadline.total:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise NoAnswer(type(error).__name__) from None
-
-
-async def _read(content: aiohttp.StreamReader, limit: int) -> bytes:
-    body = bytearray()
-    async for chunk in content.iter_any():
-        body += chunk
-        if len(body) > limit:
-            raise NoAnswer(f"an answer of more than {limit // 1024} KiB")
-    return bytes(body)
