@@ -4,6 +4,8 @@ Nothing is remembered between two prefixes, and nothing of the streaming code is
 """
 
 from collections.abc import Sequence
+from functools import cache
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +25,38 @@ class Snapshot(NamedTuple):
     deposits: float | None = None
 
 
+class Terms(NamedTuple):
+    """`sessions`: (opens, closes) of the market, None: around the clock. `interval`: the agent's own, None: as it is seen."""
+
+    sessions: tuple[tuple[int, int], ...] | None = None
+    interval: float | None = None
+
+    def is_open(self, bar: int, secs: int) -> bool:
+        """In some part of the bar; before the first session and behind the last one always."""
+        if not self.sessions:
+            return True
+        start, end = bar * secs, (bar + 1) * secs
+        if start >= self.sessions[-1][1] or end <= self.sessions[0][0]:
+            return True
+        return bar in _bars(self.sessions, secs)
+
+    def bars_a_year(self, secs: int) -> float:
+        if not self.sessions:
+            return YEAR / secs
+        return len(_bars(self.sessions, secs)) * YEAR / (self.sessions[-1][1] - self.sessions[0][0])
+
+
+@cache
+def _bars(sessions: tuple[tuple[int, int], ...], secs: int) -> frozenset[int]:
+    """Those that are open in some part."""
+    return frozenset(
+        bar for opens, closes in sessions for bar in range(opens // secs, (closes - 1) // secs + 1)
+    )
+
+
+ALWAYS = Terms()
+
+
 class Batch(NamedTuple):
     """The figures of one window; NaN where undefined."""
 
@@ -32,6 +66,7 @@ class Batch(NamedTuple):
     max_drawdown: float
     calmar: float
     volatility: float
+    periods: float
 
 
 class Priced(NamedTuple):
@@ -98,22 +133,73 @@ def closes(index: Sequence[Priced], secs: int, kept: int) -> list[Priced]:
     return chosen
 
 
-def window(events: Sequence[Snapshot], name: str, secs: int, kept: int) -> Batch:
+class Shape(NamedTuple):
+    """Of the bars of one length: the empty ones that are zero returns, and how many have one return together."""
+
+    flat: set[int]
+    span: int
+
+
+def shape(events: Sequence[Snapshot], secs: int, terms: Terms) -> Shape:
+    """Judged whenever an event is the first of its bar, by the interval up to then: 5 % towards each new one."""
+    flat: set[int] = set()
+    span, interval = 1, 0.0
+    newest = events[0].ts
+    for at in events[1:]:
+        if at.ts < newest:
+            continue
+        elapsed = at.ts - newest
+        opened, bar = int(newest // secs), int(at.ts // secs)
+        own = interval * 1.05 if terms.interval is None else terms.interval
+        if bar > opened:
+            span = max(1, ceil(own / secs - 0.11))
+            empty = [b for b in range(opened + 1, bar) if terms.is_open(b, secs)] if own else []
+            if len(empty) * secs <= 3.0 * own:
+                flat |= set(empty)
+        if elapsed > interval:
+            interval = interval * 1.05 if interval else elapsed
+        else:
+            interval *= 1 / 1.05
+        newest = at.ts
+    return Shape(flat, span)
+
+
+def window(events: Sequence[Snapshot], name: str, secs: int, kept: int, terms: Terms = ALWAYS) -> Batch:
     """Of `name`, with bars of `secs` of which `kept` closed ones can still be corrected."""
-    levels = np.array([at.level for at in closes(priced(events), secs, kept)])
+    index = priced(events)
+    chosen = closes(index, secs, kept)
+    levels = np.array([at.level for at in chosen])
+    born = int(index[0].ts // secs)
+    shaped = shape(events, secs, terms)
+    open_bar = born + len(levels) - 2
+    # a bar has events where its close is one of its own
+    known = {int(at.ts // secs) for at in chosen[1:]}
+    start = 0
     days = {"24h": 1, "7d": 7, "30d": 30}.get(name)
     if days is not None:
-        levels = levels[-(days * DAY // secs + 1) :]
-    base = levels[:-1]
-    r = (levels[1:] / np.where(base > 0, base, 1.0) - 1)[base > 0]
-    n, periods = len(r), YEAR / secs
+        start = max(0, len(levels) - 1 - days * DAY // secs)
+    chain, group = [levels[start]], None
+    for place in range(start + 1, len(levels)):
+        bar = born + place - 1
+        if bar not in known | shaped.flat or not terms.is_open(bar, secs):
+            continue
+        if bar // shaped.span == group:
+            chain.pop()
+        group = bar // shaped.span
+        chain.append(levels[place])
+    assert open_bar in known
+    returned = np.array(chain)
+    base = returned[:-1]
+    r = (returned[1:] / np.where(base > 0, base, 1.0) - 1)[base > 0]
+    levels = levels[start:]
+    n, periods = len(r), terms.bars_a_year(shaped.span * secs)
     peaks = np.maximum.accumulate(levels)
     sound = peaks > 0
     drawdown = float(((peaks - levels)[sound] / peaks[sound]).max(initial=0.0))
     if name == "all":
         drawdown = life_drawdown(events)
     if n < 2:
-        return Batch(n, np.nan, np.nan, drawdown, np.nan, np.nan)
+        return Batch(n, np.nan, np.nan, drawdown, np.nan, np.nan, periods)
     deviation = float(r.std(ddof=1))
     downside = float(np.sqrt((np.minimum(r, 0) ** 2).mean()))
     growth = levels[-1] / levels[0] if levels[0] > 0 else 0.0
@@ -129,6 +215,7 @@ def window(events: Sequence[Snapshot], name: str, secs: int, kept: int) -> Batch
             if drawdown > ROUNDING and growth > 0
             else np.nan,
             deviation,
+            periods,
         )
 
 

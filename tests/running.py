@@ -1,8 +1,11 @@
 """Our processes, as a user starts them, against a test's own topics."""
 
+import json
 from pathlib import Path
 
 from engine_app.fleet import Fleet, python
+from engine_app.log import produce
+from fleawatch.core.rules import DEFAULTS
 from fleawatch.settings import Settings
 
 
@@ -17,6 +20,14 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
         **more,
     }
     return {f"FLEAWATCH_{name.upper()}": value for name, value in plain.items()}
+
+
+async def fixed_share(settings: Settings) -> None:
+    """False alarms are shared by ten agents, as an oracle without a registry has it. Before the workers start."""
+    change = {"return_anomaly": {"parameters": {"fleet_agents": DEFAULTS.fleet_agents}}}
+    record = {"scope": "fleet", "version": 1, "by": "tests", "ts": 0.0, "rules": change}
+    topic = settings.topic("rules")
+    await produce(settings.bootstrap_servers, topic, [(b"fleet", json.dumps(record).encode())])
 
 
 def workers(settings: Settings, size: int, directory: Path, **more: str) -> Fleet:

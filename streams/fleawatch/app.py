@@ -43,6 +43,7 @@ from fleawatch.core.pipeline import equity_pipeline, health_pipeline, trades_pip
 from fleawatch.core.registry import Registry, base_rules
 from fleawatch.core.state import HealthState, TradesState
 from fleawatch.engine.app import BatchApp
+from fleawatch.markets.calendars import calendar_of
 from fleawatch.settings import Settings
 from fleawatch.telemetry import Telemetry
 from fleawatch.topics import ensure_topics
@@ -73,7 +74,7 @@ class Monitor(BatchApp):
         publisher = Publisher(self, settings, time.time)
         attributions = AttributionPublisher(self, settings, time.time)
         reconciler = Reconciler(self, settings, self.telemetry)
-        agents = Registry(base_rules(settings.liveness_floor_secs))
+        agents = Registry(base_rules(settings.liveness_floor_secs), calendar_of)
         registration = Registration(self, settings, agents, time.time)
         keeper = RuleKeeper(
             self, settings, self.telemetry, agents, registration=registration, clock=time.time

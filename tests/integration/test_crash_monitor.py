@@ -17,7 +17,7 @@ from fleawatch.core.outputs import Output
 from fleawatch.core.pipeline import equity_pipeline
 from fleawatch.engine.parts import split_key
 from fleawatch.settings import Settings
-from running import workers
+from running import fixed_share, workers
 
 AGENTS = 200
 KILLS = int(os.environ.get("FLEAWATCH_TEST_KILLS", "3"))
@@ -75,6 +75,7 @@ async def test_state_anomalies_and_alerts_survive_kills(
     rng = random.Random(seed)
     events = equity_events(rng, RATE * (12 + 3 * KILLS))
     servers, source = topics.bootstrap_servers, topics.topic("equity")
+    await fixed_share(topics)
     with workers(topics, 2, tmp_path) as fleet:
         producing = asyncio.create_task(produce(servers, source, events, per_second=RATE))
         await asyncio.sleep(8)

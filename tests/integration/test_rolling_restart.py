@@ -17,7 +17,7 @@ from fleawatch.core.pipeline import equity_pipeline
 from fleawatch.engine.parts import split_key
 from fleawatch.settings import Settings
 from integration.test_crash_monitor import equity_events, identities
-from running import workers
+from running import fixed_share, workers
 
 RATE = 3_000
 SECS = 40
@@ -41,6 +41,7 @@ async def test_nothing_lost_and_nothing_twice(
     servers, source = topics.bootstrap_servers, topics.topic("equity")
     events = equity_events(random.Random(11), RATE * SECS)
     took = []
+    await fixed_share(topics)
     with workers(topics, 2, tmp_path) as fleet:
         producing = asyncio.create_task(produce(servers, source, events, per_second=RATE))
         await asyncio.sleep(12)

@@ -8,7 +8,7 @@ from fleawatch.agents.inputs import address
 from fleawatch.agents.looks import Looks
 from fleawatch.agents.refusals import Refusals
 from fleawatch.agents.telemetry import count_outputs
-from fleawatch.core.registry import AROUND_THE_CLOCK, Registry
+from fleawatch.core.registry import Registry
 from fleawatch.core.silence import Side, next_look, stopped, unmonitored
 from fleawatch.engine.app import BatchApp
 from fleawatch.engine.table import WriteBehindTable
@@ -113,7 +113,6 @@ class Liveness:
                 other,
                 both_since,
                 entry.equity_interval_secs,
-                entry.calendar == AROUND_THE_CLOCK,
                 self._refusals.since(tp.partition, key, received),
             )
             outputs = stopped(state, now, since) + unmonitored(state, side, now)

@@ -83,6 +83,7 @@ class RegistryFeed:
 
     def _take(self, records: Iterable[ConsumerRecord[bytes, bytes]]) -> set[str] | None:
         concerned: set[str] | None = set()
+        base = self._registry.base
         for record in records:
             key = (record.key or b"").decode("utf-8", "replace")
             try:
@@ -97,7 +98,7 @@ class RegistryFeed:
                 )
                 short = "rules" if record.topic == self._rules else "agents"
                 self._telemetry.registry_unreadable.labels(short).inc()
-        return concerned
+        return concerned if self._registry.base is base else None
 
     def _take_rules(self, key: str, value: bytes | None) -> None:
         if value is None:

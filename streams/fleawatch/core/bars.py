@@ -15,11 +15,11 @@ import struct
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
+from fleawatch.core.calendar import Calendar
 from fleawatch.core.packing import Reader
 from fleawatch.core.windows import Ring, RingPlan
 
 DAY_SECS: Final = 86_400
-YEAR_SECS: Final = 31_536_000
 NOTHING: Final = 1e-12
 """An account of less is worth nothing: ratios to it say nothing, and could leave the range of floats."""
 
@@ -98,18 +98,28 @@ class Bars:
             return self.held
         return equity / units if equity > NOTHING or equity < 0 else 0.0
 
-    def roll(self, ts: float, last_ts: float, equity: float) -> None:
-        """Close the bars that end at or before `ts`; the newest event in them was at `last_ts`, with `equity`."""
+    def use(self, calendar: Calendar) -> None:
+        """The market's hours are `calendar` from now on; what has left the rings stays as it was judged."""
+        for ring in (self.fine, self.coarse):
+            if ring.calendar is not calendar:
+                ring.calendar = calendar
+                ring.cached = None
+
+    def roll(self, ts: float, last_ts: float, equity: float, interval: float) -> None:
+        """Close the bars that end at or before `ts`; the newest event in them was at `last_ts`, with `equity`.
+
+        `interval`: the agent's own, see `Ring.roll`.
+        """
         level = self.level(equity)
         fine = self.fine
         secs = fine.secs
         bar = int(ts // secs)
-        fine.roll(bar, level, last_ts)
+        fine.roll(bar, level, last_ts, interval)
         self.end = float((bar + 1) * secs)
         if ts >= self.coarse_end:
             secs = self.coarse.secs
             bar = int(ts // secs)
-            self.coarse.roll(bar, level, last_ts)
+            self.coarse.roll(bar, level, last_ts, interval)
             self.coarse_end = float((bar + 1) * secs)
 
     def flow(self, ts: float, amount: float, equity: float) -> None:
@@ -153,8 +163,8 @@ class Bars:
             self.coarse.pack(),
         ))  # fmt: skip
 
-    def read(self, reader: Reader, parts: Mapping[bytes, bytes]) -> None:
-        """Read `pack`'s bytes, and the chunks.
+    def read(self, reader: Reader, parts: Mapping[bytes, bytes], *, first_layout: bool) -> None:
+        """Read `pack`'s bytes, and the chunks; `first_layout`: see `Ring.read`.
 
         Raises:
             ValueError: damaged, or made with bars of another length.
@@ -169,7 +179,7 @@ class Bars:
         self.again = bool(again)
         self.flows = tuple(Flow(*reader.fields(_FLOW)) for _ in range(count))
         for ring in (self.fine, self.coarse):
-            ring.unpack(reader.take(ring.head_size()), parts)
+            ring.read(reader, parts, first_layout=first_layout)
         self._set_ends()
 
     def take_parts(self) -> list[tuple[bytes, bytes]]:

@@ -34,8 +34,9 @@ def first(st: EquityState, ev: Equity, record: Record, partition: int, out: list
 def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[Output]) -> None:
     """Take an accepted event. Findings are appended to `out`; a `Rejected` is raised before anything changed."""
     last = st.last
-    if ev.currency != last.currency:
-        _check_currency(ev, last)
+    if ev.currency != last.currency and _changed(st, ev, last):
+        _begin_in_other_money(st, ev, record, partition, out)
+        return
     ts = ev.ts
     elapsed = ts - last.ts
     if elapsed < 0:  # a snapshot from before the last one: no return, no peak, no finding
@@ -56,7 +57,7 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
     bars = st.bars
     if ts >= bars.end:
         hour = ts >= bars.coarse_end
-        bars.roll(ts, last.ts, before)
+        bars.roll(ts, last.ts, before, st.rules.interval_secs or st.interval * _UP)
         news = record.timestamp * 0.001 - ts < DAY_SECS  # not a history that is fed in
         if ts >= st.day.ends:
             new_day(st, last, ev, _cause(ev, record, partition), out, news=news)
@@ -124,9 +125,30 @@ def _cause(ev: Equity, record: Record, partition: int) -> Cause:
     return Cause("equity", partition, record.offset, ev.epoch, ev.seq, ev.ts)
 
 
-def _check_currency(ev: Equity, last: Equity) -> None:
+def _changed(st: EquityState, ev: Equity, last: Equity) -> bool:
+    """Whether the account's currency is another one now, and the registry says so. Otherwise another one is `Rejected`."""
     was, now = last.currency or "USD", ev.currency or "USD"
-    if was != now:
+    if was == now:
+        return False
+    if now != st.rules.currency:
         raise Rejected(
             Reason.CURRENCY_CHANGED, f"the account was in {was}, now {now}: register the agent again"
         )
+    return True
+
+
+def _begin_in_other_money(
+    st: EquityState, ev: Equity, record: Record, partition: int, out: list[Output]
+) -> None:
+    """A new index: nothing leads from one currency to another, neither a return nor a drawdown."""
+    if ev.ts < st.last.ts:
+        st.late += 1
+        return
+    st.last = ev
+    st.received = record.timestamp
+    st.second_end = ev.ts // 1 + 1
+    if st.closes is not None:
+        st.closes.clear()
+    st.deposits = ev.net_deposits
+    begin(st, ev)
+    check_money(st, ev, _cause(ev, record, partition), out)

@@ -21,8 +21,9 @@ from fleawatch.core.rules import DEFAULTS, Rules
 from fleawatch.core.window import ReturnWindow
 from fleawatch_schemas.wire import Equity
 
-VERSION = 3
-_WITHOUT_CONTROL = 2
+VERSION = 4
+_WITH_CONTROL = 3
+_READ = (2, _WITH_CONTROL)  # of earlier releases; before 4 an empty bar was a zero return
 _HEAD = struct.Struct("<qQ")
 _LAST = struct.Struct("<qqdddqddB")
 _RISK = struct.Struct("<ddddd")
@@ -79,6 +80,7 @@ class EquityState(AgentState):
         self.least_drawdown = rules.least_drawdown
         self.calibrated = rules.profile == "calibrated"
         self.suite.use(rules.false_alarms_per_fleet_day / rules.fleet_agents)
+        self.bars.use(rules.calendar)
         self.set_bounds()
 
     def set_bounds(self) -> None:
@@ -140,7 +142,7 @@ class EquityState(AgentState):
         Raises:
             ValueError: another version, made with other bars, a part is missing, or damaged.
         """
-        version = _WITHOUT_CONTROL if data[:1] == bytes((_WITHOUT_CONTROL,)) else VERSION
+        version = data[0] if data and data[0] in _READ else VERSION
         reader = Reader(data, version, "equity state")
         agent_id = reader.text()
         offset, late = reader.fields(_HEAD)
@@ -159,13 +161,13 @@ class EquityState(AgentState):
         deposits, st.peak, st.drawdown, st.max_drawdown, st.interval = reader.fields(_RISK)
         st.deposits = _optional(deposits)
         st.day.read(reader.fields(DAY_LAYOUT))
-        st.bars.read(reader, parts)
+        st.bars.read(reader, parts, first_layout=version < VERSION)
         st.alerts = read_alerts(reader)
         st.watch = watching(st.alerts)
         (count,) = reader.fields(_COUNT)
         st.returns = window_of(count, reader.take(8 * (count % BLOCK)), parts)
         st.suite = Suite.unpack(reader.take(SUITE_SIZE), st.suite.per_day)
-        if version == VERSION:
+        if version >= _WITH_CONTROL:
             st.control = Control.read(reader)
         st.set_bounds()
         reader.end()

@@ -3,7 +3,8 @@
 from math import isfinite
 
 from fleawatch.core.anomaly import regime_change_score, volatility
-from fleawatch.core.bars import PLAN, YEAR_SECS
+from fleawatch.core.bars import PLAN
+from fleawatch.core.calendar import YEAR_SECS
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.ratios import figures as equity_figures
 from fleawatch.core.ratios import pnl_24h

@@ -44,7 +44,11 @@ PARAMETERS: dict[str, Parameter] = {
         "return_anomaly", "of the calibrated detectors, over all live agents", "a day", 0.01, 1000
     ),
     "fleet_agents": Parameter(
-        "return_anomaly", "live ones, about: they share the false alarms", "agents", 1, 1e6
+        "return_anomaly",
+        "live ones, who share the false alarms; unless set, those of the registry, up to the next power of two",
+        "agents",
+        1,
+        1e6,
     ),
     "silent_intervals": Parameter("agent_stopped", "health intervals to wait", "intervals", 1, 1000),
     "stopping_grace_secs": Parameter(

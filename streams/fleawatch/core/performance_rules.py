@@ -14,6 +14,10 @@ from fleawatch.core.outputs import Output
 from fleawatch.core.ratios import Figures, figures
 from fleawatch.core.rules import Z_95, Rule
 
+YEAR_DAYS = 365.0
+ENOUGH = 0.9
+"""Of the days that are asked for: in the others the agent may have been absent, or its market closed for a holiday."""
+
 
 def sharpe_bound(sharpe: float, n: int, periods: float) -> float:
     """Upper 95 % bound of an annualised Sharpe ratio from `n` returns, `periods` a year.
@@ -38,12 +42,11 @@ def check_performance(st: EquityState, equity: float, cause: Cause, out: list[Ou
     """sharpe_low and calmar_low over the last 30 days, `equity` being the last close."""
     rules, bars = st.rules, st.bars
     least = min(rules.min_days, 30.0)  # days; more are not looked at
-    bars_a_day = DAY_SECS / bars.plan.coarse
-    if bars.coarse.open - bars.coarse.oldest + 1 < least * bars_a_day:
+    if (bars.coarse.open - bars.coarse.oldest + 1) * bars.plan.coarse < least * DAY_SECS:
         return  # there cannot be enough returns: the figures need not be made
     now = figures(bars, "30d", equity, st.max_drawdown)
-    days = now.n / bars_a_day
-    enough = days >= least
+    days = now.n / now.periods * YEAR_DAYS  # a week of a market's hours is seven days, too
+    enough = days >= ENOUGH * least
     bound = sharpe_bound(now.sharpe, now.n, now.periods) if enough and now.sharpe is not None else None
     _judge(st, rules.sharpe_low, cause, out, name="Sharpe", value=now.sharpe, bound=bound, days=days)
     bound = _calmar(now) if enough and days >= rules.calmar_min_days else None

@@ -1,8 +1,10 @@
 """Sharpe, Sortino, drawdown and the rest of an agent's windows, from the closes of its bars.
 
 A window is its closed bars, summed up once for each bar that closes or is corrected (`Summary`), and the open bar as it is
-now, added when it is asked for. A bar has a return where the close before it is above nothing; an empty bar's is zero: the
-market is open around the clock. A window's first bar starts from the close before it, or from the index's first level.
+now, added when it is asked for. Which bars have a return, `windows.py` says: those of the market's hours that are not
+missing, `span` of them together where the agent is slower than a bar. A return is from the level at the end of the one
+before it, so what happened in between is part of it, and it is there where that level is above nothing. A window's first
+return starts from the close before the window, or from the index's first level.
 
 The maximum drawdown of a window is that of the closes and of the present value. Over the whole life it is known for every
 event (`EquityState.max_drawdown`); within a bar a window can therefore miss a dip that came and went.
@@ -15,19 +17,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fleawatch.core.bars import DAY_SECS, YEAR_SECS, Bars
+from fleawatch.core.bars import DAY_SECS, Bars
 from fleawatch.core.moments import NO_VARIANCE, RunningMoments
 from fleawatch.core.windows import Ring
 from fleawatch_schemas.wire import Window
 
 DAYS: dict[Window, int] = {"24h": 1, "7d": 7, "30d": 30}
 _FIELDS = 7
+Floats = NDArray[np.float64]
 ROUNDING = 1e-14
 """Returns and drawdowns below it are what a flow leaves by rounding: a ratio to them would be made up."""
 
 
 class Summary(NamedTuple):
-    """Of a window's closed bars: moments of their returns, first and last close, highest one, deepest fall from it."""
+    """Of a window's closed bars: moments of their returns, the close before them, the highest one, the deepest fall from it."""
 
     n: float
     mean: float
@@ -67,7 +70,8 @@ def figures(bars: Bars, window: Window, equity: float, life_drawdown: float) -> 
         drawdown = summary.fall
         if summary.peak > 0:
             drawdown = max(drawdown, (summary.peak - now) / summary.peak)
-    return _ratios(moments, YEAR_SECS / ring.plan.secs, now / first if first > 0 else None, drawdown)
+    periods = ring.calendar.bars_a_year(ring.span * ring.secs)
+    return _ratios(moments, periods, now / first if first > 0 else None, drawdown)
 
 
 def _ratios(moments: RunningMoments, periods: float, growth: float | None, drawdown: float) -> Figures:
@@ -123,7 +127,7 @@ def pnl_24h(bars: Bars, equity: float) -> float | str:
 
 
 def _closed(ring: Ring, window: Window) -> "array[float]":
-    """The summary of the window's closed bars, and the last close."""
+    """The summary of the window's closed bars, and the level that the open bar's return starts from (0: it has none)."""
     cached = ring.cached
     if cached is None:
         ring.cached = cached = _summed_up(ring)
@@ -134,40 +138,58 @@ def _closed(ring: Ring, window: Window) -> "array[float]":
 def _summed_up(ring: Ring) -> "array[float]":
     """The 24-hour window of the fine ring, else the 7-day and the 30-day one and the life."""
     levels = ring.levels()
-    last = float(levels[-1])
+    size = ring.plan.size
+    counted = ring.counted()
+    of_open = ring.open // ring.span if ring.calendar.is_open(ring.open, ring.secs) else -1
+    groups = counted // ring.span
+    # the last bar of each group has its level; the group of the open bar goes on
+    final = np.append(groups[1:] != groups[:-1], True)[: len(groups)] & (groups != of_open)
+    ends = counted[final] - ring.oldest + 1  # places in `levels`
     rows = array("d")
     if not ring.keeps_past:
-        rows.extend((*_sum_up(levels[-ring.plan.size :]), last))
+        rows.extend(_row(levels, ends, len(levels) - size, of_open))
         return rows
-    week = 7 * DAY_SECS // ring.plan.secs
-    for part in (levels[-week:], levels[-ring.plan.size :], levels):
-        rows.extend((*_sum_up(part), last))
-    at = 2 * (_FIELDS + 1)
-    life = RunningMoments(int(rows[at]), *rows[at + 1 : at + 4])
-    life.merge(ring.past)
-    rows[at : at + 4] = array("d", (life.n, life.mean, life.m2, life.downside))
+    for bars in (7 * DAY_SECS // ring.secs, size):
+        rows.extend(_row(levels, ends, len(levels) - bars, of_open))
+    rows.extend(_life(ring, levels[ends], int(groups[0]) if len(groups) else of_open, of_open))
     return rows
 
 
-def _sum_up(levels: NDArray[np.float64]) -> Summary:
-    """Of closes, with the level before them in front."""
-    before = levels[:-1]
+def _row(levels: Floats, ends: NDArray[np.int64], start: int, of_open: int) -> "array[float]":
+    """Of the window whose first level is at `start`."""
+    start = max(start, 0)
+    part = levels[start:]
+    chain = np.concatenate((part[:1], levels[ends[ends > start]]))
+    moments = _moments(chain)
+    peaks = np.maximum.accumulate(part)
+    falls = (peaks - part)[peaks > 0] / peaks[peaks > 0]
+    return array("d", (
+        moments.n, moments.mean, moments.m2, moments.downside, part[0], peaks[-1], falls.max(initial=0.0),
+        chain[-1] if of_open >= 0 else 0.0,
+    ))  # fmt: skip
+
+
+def _life(ring: Ring, ends: Floats, first_group: int, of_open: int) -> "array[float]":
+    """Of all bars; first level, peak and fall are known otherwise. What left last may go on with the ring's first group."""
+    front = [ring.base]
+    if ring.last >= 0 and ring.last // ring.span != first_group:
+        front.append(ring.mark)
+    chain = np.concatenate((front, ends))
+    life = _moments(chain)
+    life.merge(ring.past)
+    start = chain[-1] if of_open >= 0 else 0.0
+    return array("d", (life.n, life.mean, life.m2, life.downside, 0.0, 0.0, 0.0, start))
+
+
+def _moments(chain: Floats) -> RunningMoments:
+    """Of the returns from each level to the next."""
+    before = chain[:-1]
     if before.min(initial=1.0) > 0:
-        returns = levels[1:] / before - 1
+        returns = chain[1:] / before - 1
     else:
         sound = before > 0
-        returns = levels[1:][sound] / before[sound] - 1
+        returns = chain[1:][sound] / before[sound] - 1
     n = len(returns)
     mean = float(returns.mean()) if n else 0.0
-    peaks = np.maximum.accumulate(levels)
-    falls = (peaks - levels)[peaks > 0] / peaks[peaks > 0]
     losses = np.minimum(returns, 0)
-    return Summary(
-        n,
-        mean,
-        float(((returns - mean) ** 2).sum()),
-        float((losses * losses).sum()),
-        float(levels[0]),
-        float(peaks[-1]),
-        float(falls.max(initial=0.0)),
-    )
+    return RunningMoments(n, mean, float(((returns - mean) ** 2).sum()), float((losses * losses).sum()))

@@ -1,16 +1,17 @@
 """Who the agents are, and which rules hold for each. Pure: `agents.registry` keeps it current from the topics."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Literal, NamedTuple
 
+from fleawatch.core.calendar import AROUND_THE_CLOCK, Calendar
 from fleawatch.core.overrides import RULE_NAMES, Layer, build, layers_of, merge
 from fleawatch.core.rules import DEFAULTS, Rules
 from fleawatch_schemas.agents import AgentRecord
 from fleawatch_schemas.rules import RuleOverrides
 
 Mode = Literal["live", "paper", "backtest"]
-AROUND_THE_CLOCK = "24/7"
 WATCHING_LIFE = ("agent_stopped", "agent_unreachable", "agent_unmonitored")
 PATTERN = frozenset("*?[")
 
@@ -24,7 +25,7 @@ class Agent(NamedTuple):
     venue: str | None = None
     currency: str = "USD"
     equity_interval_secs: float | None = None  # None: as the agent says
-    calendar: str = AROUND_THE_CLOCK
+    calendar: str = AROUND_THE_CLOCK.name
     expected: bool = True  # its silence is an alert
     owner: str | None = None
     retired: bool = False
@@ -47,8 +48,14 @@ class Registry:
     Agents to whom the same applies share one `Rules`, so that `is` tells whether a change concerns them.
     """
 
-    def __init__(self, base: Rules = DEFAULTS) -> None:
+    def __init__(
+        self,
+        base: Rules = DEFAULTS,
+        calendar_of: Callable[[str], Calendar] = lambda _name: AROUND_THE_CLOCK,
+    ) -> None:
         self.base = base
+        self.live = 0  # agents that have a record, and are live and not retired
+        self._calendar_of = calendar_of
         self._agents: dict[str, Agent] = {}
         self._same: dict[Agent, Agent] = {}  # most agents have equal entries
         self._overrides: dict[str, RuleOverrides] = {}
@@ -83,13 +90,26 @@ class Registry:
     def effective(self, agent_id: str) -> Effective:
         """The rules with the origin of what is not a default."""
         merged = merge(self.layers(agent_id))
-        return _as_registered(build(self.base, merged.values), merged.origins, self.entry(agent_id))
+        rules, agent = build(self.base, merged.values), self.entry(agent_id)
+        rules = replace(
+            rules,
+            calendar=self._calendar_of(agent.calendar),
+            interval_secs=agent.equity_interval_secs or 0.0,
+            currency=agent.currency if agent.registered else "",
+        )
+        return _as_registered(rules, self._with_share(merged.origins), agent)
 
     def fleet(self) -> Effective:
         """What holds for an agent of which nothing is known."""
         fleet = self._overrides.get("fleet")
         merged = merge(layers_of(fleet) if fleet else [])
-        return Effective(build(self.base, merged.values), merged.origins)
+        return Effective(build(self.base, merged.values), self._with_share(merged.origins))
+
+    def _with_share(self, origins: dict[str, str]) -> dict[str, str]:
+        """`origins`, and where the number of those comes from who share the false alarms."""
+        if not self.live:
+            return origins
+        return {"return_anomaly.fleet_agents": f"registry: {self.live} live"} | origins
 
     def layers(self, agent_id: str) -> list[Layer]:
         """What applies to the agent, the widest first."""
@@ -102,12 +122,20 @@ class Registry:
         return [layer for one in ([fleet, *chosen] if fleet else chosen) for layer in layers_of(one)]
 
     def put_agent(self, agent_id: str, agent: Agent | None) -> bool:
-        """Take over a record, or drop it (None); True when other rules may hold for the agent now."""
+        """Take over a record, or drop it (None); True when other rules may hold for the agent now.
+
+        `base` is another object afterwards when that may be so for everybody.
+        """
         before = self.entry(agent_id)
         if agent is None:
             self._agents.pop(agent_id, None)
         else:
             self._agents[agent_id] = self._same.setdefault(agent, agent)
+        self.live += _is_live(agent or UNKNOWN) - _is_live(before)
+        share = _share(self.live)
+        if self.live and share != self.base.fleet_agents:
+            self.base = replace(self.base, fleet_agents=share)
+            self._made.clear()
         return _concerns_rules(before) != _concerns_rules(agent or UNKNOWN)
 
     def put_overrides(self, key: str, overrides: RuleOverrides | None) -> None:
@@ -159,8 +187,17 @@ def applies(group: RuleOverrides, agent_id: str, agent: Agent) -> bool:
     return agent.group == name
 
 
-def _concerns_rules(agent: Agent) -> tuple[object, ...]:
-    return agent.mode, agent.group, agent.labels, agent.expected, agent.retired
+def _concerns_rules(agent: Agent) -> Agent:
+    return agent._replace(venue=None, owner=None)
+
+
+def _is_live(agent: Agent) -> bool:
+    return agent.registered and agent.mode == "live" and not agent.retired
+
+
+def _share(live: int) -> float:
+    """The next power of two: a function of the registry alone, the same on every worker, and seldom another."""
+    return float(1 << max(0, live - 1).bit_length())
 
 
 def _as_registered(rules: Rules, origins: dict[str, str], agent: Agent) -> Effective:

@@ -8,6 +8,7 @@ low (`below`), it is the figure's negative.
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from fleawatch.core.calendar import AROUND_THE_CLOCK, Calendar
 from fleawatch_schemas.wire import Severity
 
 Kind = Literal["level", "occurrence"]
@@ -109,7 +110,7 @@ class Rules:
     large_loss: float = 0.02  # a return anomaly that loses this share of equity is CRITICAL
     profile: Profile = "calibrated"  # of return_anomaly and strategy_drift
     false_alarms_per_fleet_day: float = 2.0  # profile calibrated: divided by `fleet_agents`
-    fleet_agents: float = 10.0  # live ones, about
+    fleet_agents: float = 10.0  # live ones; `core.registry` counts them
     silent_intervals: float = 3.0  # agent_stopped waits for so many health intervals, and for its threshold
     stopping_grace_secs: float = 300.0  # and for so much more after "stopping"
     min_days: float = 30.0  # of data, before a ratio is judged
@@ -122,7 +123,11 @@ class Rules:
     equity_milestone: float = 0.10  # a new high by so much
     trades_milestone: float = 100.0
 
+    # what the registry says of the agent
     ceiling: Severity = "CRITICAL"  # no alert is more severe: paper and backtest agents never exceed WARN
+    calendar: Calendar = AROUND_THE_CLOCK  # of its market
+    interval_secs: float = 0.0  # between two equity events; 0: as it is seen
+    currency: str = ""  # of its account; "": not said
 
     def named(self, name: str) -> Rule | None:
         """The rule of that name; None where there is none."""

@@ -30,9 +30,6 @@ from fleawatch_schemas.reasons import Reason
 UNDECLARED_SECS = 300.0
 """The equity interval of an agent that declares none and is in no registry, unless it was seen to be longer: one that sends
 equity with its trades only must not be called unmonitored between two of them."""
-CLOSED_SECS = 100 * 3600.0
-"""The longest that a market is closed: over a long weekend. Its hours are not known here, so an agent of a market's calendar has
-so much grace for its equity."""
 APPLIED_SECS = 10.0
 """From append to state, at most: whoever is longer behind does not read at the end, and has another `since` afterwards."""
 EARLY_SECS = 0.001
@@ -47,7 +44,6 @@ class Side(NamedTuple):
         float | None
     )  # since when both partitions are read at their end; None: they are not, or not both here
     interval: float | None  # of the registry, which outranks what the agent says
-    around_the_clock: bool = True  # its market never closes
     refused: str = ""  # reason of the last refusal since the last equity event, "" if there is none
 
 
@@ -159,12 +155,10 @@ def _last_time(side: Side, now: float) -> float:
 
 
 def _equity_due(st: HealthState, side: Side, since: float) -> float:
-    """The shortest silence that counts is the same for both rules."""
+    """The shortest silence that counts is the same for both rules. Only the market's hours count."""
     rules = st.rules
     grace = max(rules.agent_unmonitored.threshold * _interval(st, side), rules.agent_stopped.threshold)
-    if not side.around_the_clock:
-        grace = max(grace, CLOSED_SECS)
-    return max(_applied(side), st.judged_since, since) + grace
+    return rules.calendar.after(max(_applied(side), st.judged_since, since), grace)
 
 
 def _cause(st: HealthState, side: Side, now: float) -> Cause:

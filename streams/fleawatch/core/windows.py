@@ -2,8 +2,13 @@
 
 A bar is known by its number, `ts // secs`. The ring holds the `size` closed bars before the open one, of those since the
 index was `born`. Each closed bar has its close and its tick: when in the bar its closing event came, in 1/254 of the bar,
-plus 1; tick 0 is a bar without events, whose close is that of the bar before it. What leaves the ring is remembered as
-`floor`, the last close that left, and, where asked for, as the moments of the returns that left (`past`).
+plus 1. A bar without events has the close of the bar before it, and the tick `FLAT` if its return is zero, 0 if it is
+missing: that is judged once, when the next event comes. What leaves the ring is remembered as `floor`, the last close that
+left, and, where asked for, as the moments of the returns that left (`past`).
+
+**Which bars count.** Those of the market's hours that are not missing. A run of empty bars is missing when those of them in
+the market's hours are longer than three of the agent's own intervals: it was absent. What happened meanwhile is part of the
+next return. Where the own interval is longer than a bar, `span` bars in a row (aligned to UTC) have one return.
 
 **Late events.** One of a closed bar that is still in the ring becomes its close when its tick is greater. So a close does
 not depend on how often an event is applied, nor on the order of events of different ticks.
@@ -16,17 +21,26 @@ the store; its number and `born` tell. `filled`, in the state's head, tells when
 import struct
 from array import array
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fleawatch.core.calendar import AROUND_THE_CLOCK
 from fleawatch.core.moments import RunningMoments
+from fleawatch.core.packing import Reader
 
 TICKS: Final = 254.0
-_HEAD = struct.Struct("<qqdH")
+FLAT: Final = 255
+ABSENT_INTERVALS: Final = 3.0
+SLACK: Final = 0.11
+"""Of a bar: an agent of just its length, whose interval is estimated, must not get two for one."""
+_HEAD = struct.Struct("<qqdHI")
 _CHUNK = struct.Struct("<qH")
 _PAST = struct.Struct("<Qddd")
+_LEFT = struct.Struct("<ddq")
+_FIRST_HEAD = struct.Struct("<qqdH")  # before version 4 of the state: every empty bar was a zero return
 
 
 class RingPlan(NamedTuple):
@@ -50,8 +64,8 @@ class Ring:
     """Closed bars; the open one's close is the caller's to know."""
 
     __slots__ = (
-        "born", "cached", "closes", "dirty", "floor", "keeps_past", "open", "past", "per_chunk", "plan", "secs", "size",
-        "ticks",
+        "base", "born", "cached", "calendar", "closes", "dirty", "floor", "keeps_past", "last", "mark", "open", "past",
+        "per_chunk", "plan", "secs", "size", "span", "ticks",
     )  # fmt: skip
 
     def __init__(self, plan: RingPlan, *, keeps_past: bool) -> None:
@@ -62,8 +76,13 @@ class Ring:
         self.keeps_past = keeps_past
         self.open = 0
         self.born = 0
+        self.calendar = AROUND_THE_CLOCK
+        self.span = 1  # bars that have one return
         self.floor = 0.0
         self.past = RunningMoments()
+        self.last = -1  # the newest bar that counts of those that left
+        self.mark = 0.0  # its level: the end of a return that is not in `past` yet
+        self.base = 0.0  # the end of the return before
         self.dirty: list[int] = []
         self.cached: array[float] | None = None  # what was computed of the closed bars, see `core/ratios.py`
 
@@ -71,61 +90,81 @@ class Ring:
         """A new index begins at `level`."""
         self.ticks = bytearray(self.plan.size)
         self.open = self.born = int(ts // self.plan.secs)
-        self.floor = level
+        self.floor = self.mark = self.base = level
+        self.last = -1
         self.past = RunningMoments()
         self.dirty = []
         self.cached = None
 
-    def roll(self, bar: int, close: float, last_ts: float) -> None:
-        """Close the open bar at `close`, of an event at `last_ts`; from now on `bar`, a later one, is open."""
+    def roll(self, bar: int, close: float, last_ts: float, interval: float) -> None:
+        """Close the open bar at `close`, of an event at `last_ts`; from now on `bar`, a later one, is open.
+
+        `interval`: the agent's own, between two events; 0: not known.
+        """
         size, secs, ticks = self.size, self.secs, self.ticks
+        self.span = max(1, ceil(interval / secs - SLACK))
         opened = self.open
         slot = opened % size
         if ticks[slot]:
-            self._leave(slot)
-        elif self.keeps_past and opened - size >= self.born:
-            self._leave_empty(1)
+            self._leave(slot, opened - size)
         self.closes[slot] = close
         ticks[slot] = 1 + int((last_ts - opened * secs) / secs * TICKS)
         if bar > opened + 1:
-            self._skip(opened + 1, bar)
+            self._skip(opened + 1, bar, interval)
         self.open = bar
         self.cached = None
         dirty = self.dirty
         if not dirty or dirty[-1] != opened // self.per_chunk:
             self._touch(opened)
 
-    def _leave(self, slot: int) -> None:
-        close = self.closes[slot]
-        if self.keeps_past and self.floor > 0:
-            self.past.push(close / self.floor - 1)
-        self.floor = close
+    def _leave(self, slot: int, bar: int) -> None:
+        if self.ticks[slot] != FLAT:
+            self.floor = self.closes[slot]
+        if self.keeps_past and self.calendar.is_open(bar, self.secs):
+            self._count(bar)
 
-    def _leave_empty(self, bars: int) -> None:
-        if bars > 0 and self.keeps_past and self.floor > 0:
-            self.past.push_zeros(bars)
+    def _count(self, bar: int) -> None:
+        """`bar`, which counts, has left at the level `floor`."""
+        if self.last >= 0 and bar // self.span != self.last // self.span:
+            if self.base > 0:
+                self.past.push(self.mark / self.base - 1)
+            self.base = self.mark
+        self.last = bar
+        self.mark = self.floor
 
-    def _skip(self, first: int, bar: int) -> None:
+    def _skip(self, first: int, bar: int, interval: float) -> None:
         """The bars from `first` to before `bar` had no events: as many leave at the other end."""
-        size = self.plan.size
+        size = self.size
         end = min(bar, first + size) - size
         at = max(first - size, min(self.born, end))
         while at < end:
             slot = at % size
             stop = min(slot + end - at, size)
-            known = bytes(self.ticks[slot:stop]).rstrip(b"\0")
-            empty = 0
-            for i, tick in enumerate(known):
+            for i, tick in enumerate(bytes(self.ticks[slot:stop]).rstrip(b"\0")):
                 if tick:
-                    self._leave_empty(empty)
-                    self._leave(slot + i)
-                    empty = 0
-                else:
-                    empty += 1
-            self._leave_empty(stop - slot - len(known))
+                    self._leave(slot + i, at + i)
             self.ticks[slot:stop] = bytes(stop - slot)
             at += stop - slot
-        self._leave_empty(bar - first - size)
+        longest = ABSENT_INTERVALS * interval
+        count = bar - first
+        if count * self.secs > longest and (self.calendar.always or interval == 0):
+            return
+        hours = self.calendar.open_bars(first, count, self.secs)
+        if hours.count(1) * self.secs <= longest:
+            self._fill(first, hours)
+
+    def _fill(self, first: int, hours: bytearray) -> None:
+        """The empty bars from `first` on are zero returns where `hours` is 1."""
+        size = self.size
+        gone = len(hours) - size  # so many of them have left by now
+        for i, counts in enumerate(hours):
+            if not counts:
+                continue
+            if i >= gone:
+                self.ticks[(first + i) % size] = FLAT
+                self._touch(first + i)
+            elif self.keeps_past:
+                self._count(first + i)
 
     def _touch(self, bar: int) -> None:
         self.cached = None
@@ -146,7 +185,8 @@ class Ring:
             return False
         slot = bar % plan.size
         tick = 1 + int((ts - bar * plan.secs) / plan.secs * TICKS)
-        if tick > self.ticks[slot]:
+        known = self.ticks[slot]
+        if tick > known or known == FLAT:
             self.closes[slot] = level
             self.ticks[slot] = tick
             self._touch(bar)
@@ -159,35 +199,54 @@ class Ring:
 
     def levels(self) -> NDArray[np.float64]:
         """The close before the oldest bar in the ring, then the closes of all closed ones, empty bars filled."""
-        size, oldest = self.plan.size, self.oldest
-        closes, ticks = np.frombuffer(self.closes), np.frombuffer(self.ticks, np.uint8)
-        at = np.arange(oldest, self.open) % size
-        levels = np.concatenate(([self.floor], closes[at]))
-        known = np.concatenate(([1], ticks[at])) > 0
+        ticks = self._ticks()
+        levels = np.concatenate(([self.floor], np.frombuffer(self.closes)[self._slots()]))
+        known = np.concatenate(([True], (ticks > 0) & (ticks != FLAT)))
         return levels[np.maximum.accumulate(np.where(known, np.arange(len(levels)), 0))]
+
+    def counted(self) -> NDArray[np.int64]:
+        """The numbers of the closed bars in the ring that count."""
+        oldest = self.oldest
+        counts = self._ticks() > 0
+        if not self.calendar.always:
+            counts &= np.frombuffer(self.calendar.open_bars(oldest, self.open - oldest, self.secs), np.bool_)
+        return np.flatnonzero(counts) + oldest
+
+    def _slots(self) -> NDArray[np.int64]:
+        return np.arange(self.oldest, self.open) % self.size
+
+    def _ticks(self) -> NDArray[np.uint8]:
+        return np.frombuffer(self.ticks, np.uint8)[self._slots()]
 
     # -- storing
 
     def pack(self) -> bytes:
         filled = self.plan.size - self.ticks.count(0)
-        head = _HEAD.pack(self.open, self.born, self.floor, filled)
+        head = _HEAD.pack(self.open, self.born, self.floor, filled, self.span)
         if not self.keeps_past:
             return head
         past = self.past
-        return head + _PAST.pack(past.n, past.mean, past.m2, past.downside)
+        return b"".join((
+            head,
+            _PAST.pack(past.n, past.mean, past.m2, past.downside),
+            _LEFT.pack(self.mark, self.base, self.last),
+        ))  # fmt: skip
 
-    def head_size(self) -> int:
-        return _HEAD.size + (_PAST.size if self.keeps_past else 0)
-
-    def unpack(self, head: bytes, parts: Mapping[bytes, bytes]) -> None:
-        """Read `pack`'s bytes and the stored chunks.
+    def read(self, reader: Reader, parts: Mapping[bytes, bytes], *, first_layout: bool) -> None:
+        """Read `pack`'s bytes and the stored chunks; `first_layout`: of a state before version 4.
 
         Raises:
             ValueError: a chunk is missing or damaged.
         """
-        self.open, self.born, self.floor, filled = _HEAD.unpack_from(head)
+        if first_layout:
+            self.open, self.born, self.floor, filled = reader.fields(_FIRST_HEAD)
+        else:
+            self.open, self.born, self.floor, filled, self.span = reader.fields(_HEAD)
         if self.keeps_past:
-            self.past = RunningMoments(*_PAST.unpack_from(head, _HEAD.size))
+            self.past = RunningMoments(*reader.fields(_PAST))
+            self.mark = self.base = self.floor
+            if not first_layout:
+                self.mark, self.base, self.last = reader.fields(_LEFT)
         for slot in range(self.plan.slots):
             part = parts.get(self.plan.suffix(slot))
             if part is not None:
@@ -197,6 +256,15 @@ class Ring:
             raise ValueError(
                 f"{self.plan.name} bars: {found} of {filled} are stored: a chunk is missing or of another moment"
             )
+        if first_layout:
+            self._fill_all()
+
+    def _fill_all(self) -> None:
+        """Every empty bar is a zero return."""
+        for bar in range(self.oldest, self.open):
+            if not self.ticks[bar % self.size]:
+                self.ticks[bar % self.size] = FLAT
+                self._touch(bar)
 
     def chunk(self, number: int) -> bytes | None:
         """The bytes of chunk `number`; None when none of its bars is in the ring."""
@@ -208,7 +276,7 @@ class Ring:
             return None
         slots = [bar % size for bar in bars]
         ticks = bytes(bars[0] - first) + bytes([self.ticks[slot] for slot in slots])
-        closes = array("d", [self.closes[slot] for slot in slots if self.ticks[slot]])
+        closes = array("d", [self.closes[slot] for slot in slots if 0 < self.ticks[slot] < FLAT])
         return _CHUNK.pack(number, len(ticks)) + ticks + closes.tobytes()
 
     def _read_chunk(self, part: bytes) -> None:
@@ -220,14 +288,18 @@ class Ring:
             closes.frombytes(part[_CHUNK.size + count :])
         except (struct.error, ValueError) as exc:
             raise ValueError(f"{plan.name} bars: a chunk of {len(part)} bytes: {exc}") from None
-        if len(ticks) != count or len(closes) != count - ticks.count(0):
+        if len(ticks) != count or len(closes) != count - ticks.count(0) - ticks.count(FLAT):
             raise ValueError(f"{plan.name} bars: a chunk of {len(part)} bytes, cut short")
         oldest, at = self.oldest, 0
         for bar, tick in enumerate(ticks, number * plan.chunk):
             if tick:
-                if oldest <= bar < self.open:
-                    self.closes[bar % plan.size] = closes[at]
+                here = oldest <= bar < self.open
+                if here:
                     self.ticks[bar % plan.size] = tick
+                if tick == FLAT:
+                    continue
+                if here:
+                    self.closes[bar % plan.size] = closes[at]
                 at += 1
 
     def retained_chunks(self) -> Sequence[int]:

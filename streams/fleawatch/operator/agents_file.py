@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from fleawatch.core.registry import PATTERN
 from fleawatch.core.rule_checks import nearest
+from fleawatch.markets.calendars import known, names
 from fleawatch.operator.documents import Mistake, Place, read
 from fleawatch_schemas.agents import AgentRecord
 
@@ -45,6 +46,9 @@ def _mistakes(place: Place, agent_id: str, fields: Any) -> list[Mistake]:
             loc = [str(part) for part in one["loc"] if part != "agent_id"]
             value = one["input"] if loc else agent_id
             found.append(Mistake((*place, *loc), value, one["msg"].removeprefix("Input should be ")))
+    calendar = fields.get("calendar")
+    if isinstance(calendar, str) and not known(calendar):
+        found.append(Mistake((*place, "calendar"), calendar, f"a market's calendar: {', '.join(names())}"))
     group = fields.get("group")
     if isinstance(group, str) and (PATTERN | {"="}) & set(group):
         found.append(Mistake((*place, "group"), group, "no * ? [ or = in a group's name"))

@@ -163,7 +163,10 @@ async def test_a_partition_that_went_away_is_its_new_owners_to_settle() -> None:
 async def test_a_retired_agents_alerts_end_for_that_reason_and_an_owners_name_changes_nothing() -> None:
     bench = Bench()
     record = {"agent_id": "momentum-1", "owner": "ada"}
-    assert bench.take("agents", "momentum-1", record) == set()
+    assert (
+        bench.take("agents", "momentum-1", record) is None
+    )  # one live agent: its share is everybody's matter
+    assert bench.take("agents", "momentum-1", record | {"owner": "bob"}) == set()
     assert bench.take("agents", "momentum-1", record | {"retired": True}) == {"momentum-1"}
     await bench.keeper.changed({"momentum-1"})
     assert [alert.reason for alert in bench.worker.alerts] == ["retired"]

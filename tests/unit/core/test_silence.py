@@ -1,13 +1,16 @@
 """agent_unmonitored: alive, but nothing of its equity is seen. (agent_stopped: `test_rules.py`.)"""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 
 from core_records import EPOCH, START, Run, equity_event, health_event
+from fleawatch.core.calendar import Calendar
 from fleawatch.core.outputs import Output
 from fleawatch.core.pipeline import health_pipeline
+from fleawatch.core.rules import DEFAULTS
 from fleawatch.core.silence import UNDECLARED_SECS, Side, stopped, unmonitored
 from fleawatch_schemas.ids import alert_id
 from fleawatch_schemas.wire import Alert
@@ -23,7 +26,6 @@ class Watched:
         self.equity = Run()
         self.since = since
         self.refused = ""
-        self.around_the_clock = True
         self.interval: float | None = None
         self.told: list[Alert] = []
         self.seq = {"health": 0, "equity": 0}
@@ -39,7 +41,7 @@ class Watched:
 
     def tick(self, at: float) -> list[Alert]:
         state = self.equity.state if self.equity.states else None
-        side = Side(state, self.since, self.interval, self.around_the_clock, self.refused)
+        side = Side(state, self.since, self.interval, self.refused)
         outputs = unmonitored(self.health.state, side, START + at)
         alerts = [read(output) for output in outputs]
         self.told += alerts
@@ -125,13 +127,18 @@ def test_an_undeclared_agent_that_sends_seldom_has_its_own_interval() -> None:
 
 
 def test_a_market_that_closes_is_no_outage() -> None:
-    """Over a weekend with a holiday, Thursday evening to Tuesday morning; after that it is told."""
-    agent = Watched()
-    agent.around_the_clock = False
+    """Ten minutes before the close, over a weekend, and in the next session: only open minutes count, 3 of 5 each."""
+    day, hour = 86_400, 3600
+    start = int(START)
+    sessions = [(start - hour, start + 600), (start + 3 * day, start + 3 * day + 8 * hour)]
+    agent = Watched(equity_interval_secs=300)
+    agent.beat(0)
+    agent.health.state.use(replace(DEFAULTS, calendar=Calendar("test", sessions)))
     agent.snapshot(0)
-    for hour in range(100):
-        assert not agent.live(3600 * hour, 3600 * hour + 20)
-    assert agent.live(3600 * 100, 3600 * 100 + 40)[0][1] == "firing"
+    for at in range(0, 3 * day, hour):
+        assert not agent.live(at, at + 20)
+    told = agent.live(3 * day, 3 * day + 600)
+    assert told == [(3 * day + 310, "firing")], "15 minutes, 10 of which before the close"
 
 
 def test_a_dead_agent_is_stopped_not_unmonitored() -> None:

@@ -1,16 +1,19 @@
 """Windows over much and over real data, what they take in the store, and what is refused."""
 
+from dataclasses import replace
 from math import isnan
 
 import numpy as np
 import pytest
 
-from core_records import EPOCH, START, Run, equity_event, packed, unpacked
+import batch_windows as batch
+from core_records import START, Run, equity_event, packed, unpacked
 from fleawatch.core import performance
 from fleawatch.core.bars import PLAN, BarPlan, Bars
 from fleawatch.core.equity_state import EquityState, EquityStates
 from fleawatch.core.pipeline import equity_pipeline
 from fleawatch.core.ratios import Figures, figures, pnl_24h
+from fleawatch.core.rules import DEFAULTS
 from fleawatch.engine.table import ENVELOPE
 from fleawatch.local.demo.market import ASSETS, history
 from fleawatch_schemas.wire import Window
@@ -22,14 +25,12 @@ SHAPES: dict[Window, tuple[int, int | None]] = {
 
 
 def closes(ts: Floats, equity: Floats, secs: int, bars: int | None) -> Floats:
-    """The level before the window and the close of each of its bars, of snapshots in order and without flows."""
+    """The level before the window and the close of each of its bars that has events, of snapshots in order, without flows."""
     numbers = (ts // secs).astype(np.int64)
     last = np.flatnonzero(np.append(numbers[1:] != numbers[:-1], True))
-    every = np.arange(numbers[0], numbers[-1] + 1)
-    levels = np.concatenate(
-        [equity[:1], equity[last][np.searchsorted(numbers[last], every, side="right") - 1]]
-    )
-    return levels if bars is None else levels[-bars - 1 :]
+    levels = np.concatenate([equity[:1], equity[last]])
+    within = len(last) if bars is None else int((numbers[last] > numbers[-1] - bars).sum())
+    return levels[-within - 1 :]
 
 
 def direct(levels: Floats, periods: float, drawdown: float | None) -> Figures:
@@ -78,7 +79,7 @@ def test_a_million_points_without_drift() -> None:
     ends = {1_000, 30_000, 200_000, n - 1}
     for i, (now, level) in enumerate(zip(ts.tolist(), equity.tolist(), strict=True)):
         if now >= bars.end:
-            bars.roll(now, last_ts, last)
+            bars.roll(now, last_ts, last, 28.0)
         last_ts, last = now, level
         if i in ends:
             agree(bars, ts[: i + 1], equity[: i + 1], performance.max_drawdown(equity[: i + 1] / equity[0]))
@@ -86,30 +87,37 @@ def test_a_million_points_without_drift() -> None:
 
 
 @pytest.mark.parametrize("asset", ASSETS)
-def test_real_prices_come_to_what_the_formulas_say(asset: str) -> None:
-    prices = [(float(bar.ts), bar.close) for bar in history(asset)[-3000:]]
-    run = Run()
-    run.feed(
-        *(
-            equity_event(seq, close, ts=ts, epoch=EPOCH)
-            for seq, (ts, close) in enumerate(prices[: len(prices) // 2])
-        )
-    )
+def test_real_prices_come_to_what_the_definition_says(asset: str) -> None:
+    """Daily closes, weekends and holidays between them: an agent that is much slower than its bars."""
+    prices = [(float(bar.ts), bar.close) for bar in history(asset)[-300:]]
+    terms = batch.Terms(None, 86_400.0)
+    rules = replace(DEFAULTS, interval_secs=86_400.0)
+    run = Run(equity_pipeline(1, lambda _: rules))
     for taken in (len(prices) // 2, len(prices)):
         run.feed(
             *(
-                equity_event(run.next + i, close, ts=ts)
-                for i, (ts, close) in enumerate(prices[run.next : taken])
+                equity_event(seq, close, ts=ts)
+                for seq, (ts, close) in enumerate(prices[:taken])
+                if seq >= run.next
             )
         )
-        ts, equity = np.array(prices[:taken]).T
-        agree(run.equity.bars, ts, equity, run.equity.max_drawdown)
+        seen = [batch.Snapshot(ts, close) for ts, close in prices[:taken]]
+        for window, (secs, size) in SHAPES.items():
+            ours = figures(run.equity.bars, window, prices[taken - 1][1], run.equity.max_drawdown)
+            expected = batch.window(seen, window, secs, 30 * 86_400 // secs if size != 288 else 288, terms)
+            assert ours.n == expected.n
+            assert ours.max_drawdown == pytest.approx(expected.max_drawdown, rel=1e-9)
+            for name in ("sharpe", "sortino", "calmar", "volatility"):
+                value, by_definition = getattr(ours, name), getattr(expected, name)
+                assert (
+                    isnan(by_definition) if value is None else value == pytest.approx(by_definition, rel=1e-9)
+                )
+        equity = np.array(prices[:taken]).T[1]
         assert run.equity.max_drawdown == pytest.approx(
             performance.max_drawdown(equity / equity[0]), rel=1e-12
         )
-        day = closes(ts, equity, 300, 288)
         assert pnl_24h(run.equity.bars, float(equity[-1])) == pytest.approx(
-            day[-1] - day[0], rel=1e-9, abs=1e-9
+            batch.pnl_24h(seen, 300), rel=1e-9, abs=1e-9
         )
 
 
@@ -164,6 +172,7 @@ def test_a_chunk_byte_by_byte() -> None:
     assert parts == {
         b"24h|0": bytes.fromhex("803801000000000001002b000000000000f03f"),
         b"24h|1": bytes.fromhex("81380100000000000100550000000000000040"),
+        b"24h|2": bytes.fromhex("82380100000000000100ff"),  # an empty bar that is a zero return: no close
         b"24h|3": bytes.fromhex("833801000000000001002b0000000000000840"),
         b"30d|0": bytes.fromhex("10270000000000000100ca0000000000000840"),
     }
