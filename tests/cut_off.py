@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -24,11 +24,13 @@ class Cable:
         self._whole.set()
 
     async def carry(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        try:
             while data := await source.read(65_536):
                 await self._whole.wait()
                 target.write(data)
                 await target.drain()
+        except OSError:  # either side may go at any time
+            pass
         target.close()
 
 
@@ -36,10 +38,11 @@ class Cable:
 async def cable(broker: str) -> AsyncIterator[Cable]:
     """Inside, Kafka clients of this process connect by way of it; other processes do not."""
     host, _, port = broker.rpartition(":")
-    made, tasks = Cable(), set[asyncio.Task[None]]()
+    made, tasks, ends = Cable(), set[asyncio.Task[None]](), list[asyncio.StreamWriter]()
 
     async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(host, int(port))
+        ends.extend((back, writer))
         for one in (made.carry(reader, back), made.carry(there, writer)):
             tasks.add(asyncio.create_task(one))
 
@@ -62,3 +65,6 @@ async def cable(broker: str) -> AsyncIterator[Cable]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for end in ends:
+            end.close()
+        await asyncio.gather(*(end.wait_closed() for end in ends), return_exceptions=True)

@@ -7,7 +7,8 @@ import pty
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -250,24 +251,28 @@ async def test_without_a_worker_no_peak_is_begun_and_nobody_resumed(
         assert fw.control == "paused"
 
 
+@contextmanager
+def example(settings: Settings, tmp_path: Path) -> Iterator[Path]:
+    """It runs; its log."""
+    log = tmp_path / "log"
+    env = environment(settings, data_dir=str(tmp_path / "agent"))
+    with (
+        log.open("wb") as out,
+        subprocess.Popen([sys.executable, str(EXAMPLE)], env=env, stderr=out) as agent,
+    ):
+        try:
+            yield log
+        finally:
+            agent.kill()
+
+
 async def test_the_example_obeys(operator: Operator, topics: Settings, tmp_path: Path) -> None:
     await register(topics, "my-agent")
-    log = tmp_path / "log"
-    with log.open("wb") as out:
-        agent = subprocess.Popen(
-            [sys.executable, str(EXAMPLE)],
-            env=environment(topics, data_dir=str(tmp_path / "agent")),
-            stdout=out,
-            stderr=out,
-        )
-    try:
+    with example(topics, tmp_path) as log:
         for action, done in (("pause", "paused"), ("kill", "killed"), ("resume", "running")):
             told = await operator.types(action, "my-agent", "--reason", "a test", "--timeout", "30")
             assert told.stdout.startswith(f"my-agent: {done}, confirmed after"), log.read_text()
         told = await operator.types("flatten", "my-agent", "--reason", "a test", "-yy")
         assert told.returncode == 0, told.stdout
-    finally:
-        agent.kill()
-        agent.wait()
     for word in ("paused: a test", "killed: a test", "trading again: a test", "closing everything: a test"):
         assert word in log.read_text()

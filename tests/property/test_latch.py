@@ -3,28 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from control_histories import STEPS, history
 from fleawatch.control.latch import Latch
-from fleawatch.control.records import Latched, command, control_state
-from fleawatch_schemas.wire_control import Action, Command, ControlState, State
-
-ACTIONS: dict[Action, State] = {"pause": "paused", "resume": "running", "kill": "killed"}
-STEPS = st.lists(st.tuples(st.sampled_from(sorted(ACTIONS)), st.booleans()), max_size=12)
-
-
-def _history(steps: list[tuple[Action, bool]]) -> tuple[list[ControlState | Command], State]:
-    """What a monitor and a person, who both know all that was before, have written, and what they want last."""
-    written: list[ControlState | Command] = []
-    last: ControlState | None = None
-    for action, by_a_person in steps:
-        by = "ann" if by_a_person else None
-        try:
-            last = control_state("a", ACTIONS[action], reason="", now=1.0, previous=last, by=by)
-        except Latched:
-            assert last is not None
-            assert last.state == "killed"
-            continue
-        written += [last, command("a", action, reason="", now=1.0, version=last.version, by=by)]
-    return written, "running" if last is None else last.state
+from fleawatch_schemas.wire_control import Action, Command, ControlState
 
 
 def _held(records: list[ControlState | Command]) -> Latch:
@@ -38,7 +19,7 @@ def _held(records: list[ControlState | Command]) -> Latch:
 def test_any_shuffle_with_repeats_ends_in_what_was_wanted_last(
     steps: list[tuple[Action, bool]], data: st.DataObject
 ) -> None:
-    written, wanted = _history(steps)
+    written, wanted = history(steps)
     again = data.draw(st.lists(st.sampled_from(written), max_size=10)) if written else []
     shuffled = data.draw(st.permutations(written + again))
     assert _held(shuffled) == _held(written)
@@ -50,7 +31,7 @@ def test_the_last_record_alone_says_the_same_whatever_of_the_others_was_missed(
     steps: list[tuple[Action, bool]], data: st.DataObject
 ) -> None:
     """A compacted topic keeps no more."""
-    written, wanted = _history(steps)
+    written, wanted = history(steps)
     if not written:
         return
     seen = data.draw(st.lists(st.sampled_from(written)))

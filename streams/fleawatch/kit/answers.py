@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
@@ -32,6 +33,7 @@ class Answers:
         )
         self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
         self._more = asyncio.Event()
+        self._idle = asyncio.Event()
         self._tokens = BURST
         self._tokens_at = clock()
         self._untold = 0
@@ -69,6 +71,14 @@ class Answers:
             self._untold = 0
         self.give(command_id, "refused", detail)
 
+    async def flush(self, seconds: float) -> None:
+        """Wait until all is delivered, unless Kafka is away, but not longer."""
+        if self._waiting and self._connection.up is not False:
+            self._idle.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._idle.wait()
+
     async def deliver(self) -> None:
         """Until cancelled."""
         connection = self._connection
@@ -77,14 +87,18 @@ class Answers:
                 while not self._waiting:
                     self._more.clear()
                     await self._more.wait()
+                answer = self._waiting[0]
                 try:
                     async with asyncio.timeout(STUCK_SECS):
-                        await self._send(await connection.producer(), self._waiting[0])
+                        await self._send(await connection.producer(), answer)
                 except Exception as exc:  # noqa: BLE001 - whatever a client library raises, the answer is still owed
                     await connection.failed(exc)
                 else:
                     connection.works()
-                    self._waiting.popleft()
+                    if self._waiting[0] is answer:  # else it had to make room meanwhile
+                        self._waiting.popleft()
+                    if not self._waiting:
+                        self._idle.set()
         finally:
             await connection.close()
 

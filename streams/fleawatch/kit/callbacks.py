@@ -38,12 +38,9 @@ class Callbacks:
             "pause": on_pause, "resume": on_resume, "kill": on_kill or on_pause, "flatten": on_flatten,
         }  # fmt: skip
         self._kills_by_pause = on_kill is None
-        self._asked_at: float | None = None
+        self.asked_at: float | None = None
+        """When the agent last asked whether it may open a position: who asks needs no callback to be stopped."""
         self._agents_loop: asyncio.AbstractEventLoop | None = None
-
-    def asked(self) -> None:
-        """The agent asks whether it may open a position: who asks needs no callback to be stopped."""
-        self._asked_at = time.monotonic()
 
     def of_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         """Where async callbacks run, if the agent has an event loop of its own."""
@@ -84,8 +81,8 @@ class Callbacks:
     def _without(self, action: Action) -> Outcome:
         if action == "flatten":
             return Outcome(ok=False, detail="no handler: there is no on_flatten")
-        if self._asked_at is not None:
-            ago = time.monotonic() - self._asked_at
+        if self.asked_at is not None:
+            ago = time.monotonic() - self.asked_at
             return Outcome(ok=True, detail=f"no handler, but the agent asks may_open ({ago:.0f} s ago)")
         if action == "resume" and not any(self._given.values()):
             return Outcome(ok=True, detail="no handler: it had not stopped")

@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -107,8 +108,12 @@ class Control:
         if self.state == "running":
             self.state = "paused"
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """What is being remembered is, unless the disk hangs."""
         if self._scribe is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SAVE_SECS):
+                    await self._scribe.do(lambda: None)
             self._scribe.end()
 
     def was_read(self) -> None:

@@ -29,6 +29,8 @@ LONGEST_PAUSE_SECS: Final = 2.0
 FIRST_READ_SECS: Final = 5.0
 """After so long without the control state the agent's code is told that it is paused."""
 TICK_SECS: Final = 0.25
+FETCH_SECS: Final = 0.5
+"""A record comes at once, the word that there is none after this: until then nothing else on the connection is answered."""
 
 
 class Lost(Exception):
@@ -56,15 +58,19 @@ class Listener:
         try:
             while True:
                 began = time.monotonic()
+                why: BaseException | None = None
                 try:
                     await self._session()
-                except Exception as exc:  # noqa: BLE001 - whatever a client library raises, the agent must stay reachable
-                    if self.connected is not False:
-                        log.warning("%s cannot be told what to do, Kafka is away: %r", self._agent_id, exc)
-                self.connected = False
+                except (Exception, asyncio.CancelledError) as exc:  # noqa: BLE001 - whatever a client library raises, the agent must stay reachable
+                    why = exc
                 task = asyncio.current_task()
-                if task is not None and task.cancelling():  # the client library swallows it in some places
-                    return
+                if (
+                    task is not None and task.cancelling()
+                ):  # the client library swallows ours in some places, and raises its own
+                    raise asyncio.CancelledError
+                if self.connected is not False:
+                    log.warning("%s cannot be told what to do, Kafka is away: %r", self._agent_id, why)
+                self.connected = False
                 if time.monotonic() - began > ANSWER_SECS:
                     pause = 0.1
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the agents' attempts
@@ -89,6 +95,7 @@ class Listener:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             request_timeout_ms=int(ANSWER_SECS * 1000),
+            fetch_max_wait_ms=int(1000 * min(FETCH_SECS, self._probe_secs / 2)),
         )
         try:
             async with asyncio.timeout(CONNECT_SECS):
@@ -157,7 +164,6 @@ class Listener:
                     await self._control.take_command(record.value, record.offset)
             if time.monotonic() - probed < self._probe_secs:
                 continue
-            asked = time.monotonic()
             async with asyncio.timeout(ANSWER_SECS):
                 ends = await consumer.end_offsets(both)
                 at = {tp: await consumer.position(tp) for tp in both}
@@ -165,6 +171,6 @@ class Listener:
                 raise Lost("records are there, and do not come")
             behind = {tp: at[tp] for tp in both if at[tp] < ends[tp]}
             if not behind:
-                self._current_at = asked
+                self._current_at = time.monotonic()
             self._next_command = at[commands]
             probed = time.monotonic()

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 VERSION: Final = 1
 MOST_ANSWERS: Final = 1_000
-FORGET_SECS: Final = 60.0
+FORGET_SECS: Final = 3_600.0
 """After a command's expiry, when it is refused for that already: clocks are set back now and then."""
 
 

@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fleawatch.control.signing import Keyring
@@ -17,6 +18,8 @@ from fleawatch_schemas.wire_control import State
 log = logging.getLogger(__name__)
 
 FILE = "control.json"
+LAST_WORD_SECS = 1.5
+"""For the answers of an agent that ends, perhaps because it was told to."""
 
 
 class Orders:
@@ -43,7 +46,7 @@ class Orders:
 
     @property
     def may_open(self) -> bool:
-        self._callbacks.asked()
+        self._callbacks.asked_at = time.monotonic()
         return self._control.may_open
 
     @property
@@ -74,17 +77,21 @@ class Orders:
     async def follow(self) -> None:
         """Until cancelled. Never raises."""
         await self._control.open()
-        tasks = [
-            asyncio.create_task(work)
-            for work in (self._control.run(), self._listener.run(), self._answers.deliver())
-        ]
+        answering = asyncio.create_task(self._answers.deliver())
+        obeying = [asyncio.create_task(work) for work in (self._control.run(), self._listener.run())]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([answering, *obeying], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 log.error("%s is no longer told what to do", self._agent_id, exc_info=task.exception())
             self.shut()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            self._control.close()
+            await _cancelled(obeying)
+            await self._answers.flush(LAST_WORD_SECS)
+            await _cancelled([answering])
+            await self._control.close()
+
+
+async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, cast
@@ -62,7 +63,7 @@ class Agent:
         if self._run is not None:
             self._run.cancel()
             await asyncio.gather(self._run, return_exceptions=True)
-        self.control.close()
+        await self.control.close()
 
     async def quiet(self) -> None:
         """Callbacks run in threads: wait until nothing has been called for a moment."""
@@ -373,7 +374,7 @@ async def test_who_has_no_callbacks_confirms_only_if_he_asks(tmp_path: Path) -> 
         "no handler: there is no on_pause, and the agent never asks may_open",
     )
     assert not agent.control.may_open, "it is latched all the same"
-    agent.callbacks.asked()
+    agent.callbacks.asked_at = time.monotonic()
     await agent.say("kill", 2)
     assert agent.told[-1] == ("applied", "no handler, but the agent asks may_open (0 s ago)")
     await agent.say("resume", 3, by="ann")
