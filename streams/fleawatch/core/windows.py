@@ -157,8 +157,8 @@ class Ring:
         """The empty bars from `first` on are zero returns where `hours` is 1."""
         size = self.size
         gone = len(hours) - size  # so many of them have left by now
-        for i, counts in enumerate(hours):
-            if not counts:
+        for i in range(len(hours)):
+            if not hours[i]:
                 continue
             if i >= gone:
                 self.ticks[(first + i) % size] = FLAT
