@@ -15,6 +15,8 @@ from fleawatch.local.servers import find_servers
 from fleawatch.notifiers import ping
 from fleawatch.notifiers.apprise_channel import Apprise
 from fleawatch.notifiers.channel import Channel
+from fleawatch.notifiers.equity_history import EquityHistory
+from fleawatch.notifiers.history import History
 from fleawatch.notifiers.log import Log
 from fleawatch.notifiers.post import Http
 from fleawatch.notifiers.redact import Redactor, log_safely
@@ -26,7 +28,7 @@ from fleawatch.notifiers.worker import Worker
 from fleawatch.settings import Settings
 from fleawatch.telemetry import Telemetry
 
-CHANNELS: dict[str, Callable[[Settings, Http], Channel]] = {
+CHANNELS: dict[str, Callable[[Settings, Http, History], Channel]] = {
     "apprise": Apprise.from_settings,
     "log": Log.from_settings,
     "slack": Slack.from_settings,
@@ -68,8 +70,11 @@ async def serve(name: str, settings: Settings, telemetry: Telemetry) -> None:
     if name == ping.NAME:
         await ping.serve(settings, telemetry, stop)
         return
-    async with Http(allow_private=settings.allow_private_receivers) as http:
-        channel = CHANNELS[name](settings, http)
+    async with (
+        Http(allow_private=settings.allow_private_receivers) as http,
+        EquityHistory(settings) as history,
+    ):
+        channel = CHANNELS[name](settings, http, history)
         servers = find_servers(settings)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=servers,
