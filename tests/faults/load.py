@@ -57,7 +57,7 @@ class Load:
             client_id=CLIENT,
             enable_idempotence=True,
             linger_ms=5,
-            request_timeout_ms=10_000,
+            request_timeout_ms=180_000,  # also the longest wait for room, while the broker is away
         )
         await producer.start()
         try:
