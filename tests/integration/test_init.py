@@ -83,7 +83,7 @@ async def test_questions_end_in_a_file_of_settings(
     settings: Settings, telegram: FakeTelegram, tmp_path: Path
 ) -> None:
     """Breaks when a secret is echoed, a stranger is taken for the owner, or the file is anybody's to read."""
-    env = environment(settings, telegram_api_base=telegram.url)
+    env = environment(settings, telegram_api_base=telegram.url, telegram_users="8=viewer")
     async with FakeSlack() as slack, Terminal(env, tmp_path) as at:
         await at.answer("Kafka servers", "")
         await at.answer("topics are missing", "y")
@@ -114,7 +114,7 @@ async def test_questions_end_in_a_file_of_settings(
         "FLEAWATCH_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         "FLEAWATCH_TELEGRAM_TOKEN": telegram.token,
         "FLEAWATCH_TELEGRAM_CHAT_ID": "7",
-        "FLEAWATCH_TELEGRAM_USERS": "7=operator",
+        "FLEAWATCH_TELEGRAM_USERS": "8=viewer,7=operator",
         "FLEAWATCH_SLACK_WEBHOOK": slack.webhook,
     }
 

@@ -121,13 +121,15 @@ def _ask_telegram(settings: Settings) -> dict[str, str]:
     if found is None:
         raise ConfigError("nobody wrote to the bot", hint="begin again when you have Telegram at hand")
     _say(f"✓ chat {found.chat}; you are {found.person}\nA test with a button is sent there: tap it")
-    who = asyncio.run(_test(settings, token, str(found.chat), f"init:{code}"))
+    who = asyncio.run(_test(settings, token, found, f"init:{code}"))
     _say("✓ the tap came back" if who else "! no tap came; buttons will work when `fleawatch bot` runs")
-    return {
+    users = settings.bot_users | {found.user: "operator"}
+    values = {
         "telegram_token": token,
         "telegram_chat_id": str(found.chat),
-        "telegram_users": f"{found.user}=operator",
+        "telegram_users": ",".join(f"{user}={role}" for user, role in users.items()),
     }
+    return values if found.thread is None else values | {"telegram_thread_id": str(found.thread)}
 
 
 def _ask_slack(settings: Settings) -> dict[str, str]:
@@ -164,6 +166,8 @@ def _given(settings: Settings) -> dict[str, str]:
         values |= {"telegram_token": token, "telegram_chat_id": settings.telegram_chat_id}
         if settings.telegram_users:
             values["telegram_users"] = settings.telegram_users
+        if settings.telegram_thread_id is not None:
+            values["telegram_thread_id"] = str(settings.telegram_thread_id)
     if settings.slack_webhook is not None:
         webhook = settings.slack_webhook.get_secret_value()
         asyncio.run(check_slack(settings, webhook))
@@ -182,9 +186,10 @@ async def _find(settings: Settings, token: str, code: str) -> telegram.Found | N
         return await telegram.find(api, code)
 
 
-async def _test(settings: Settings, token: str, chat: str, data: str) -> telegram.Found | None:
+async def _test(settings: Settings, token: str, found: telegram.Found, data: str) -> telegram.Found | None:
+    words = "fleawatch is set up here. Tap the button."
     async with telegram.connected(settings, token) as api:
-        said = await telegram.say(api, chat, "fleawatch is set up here. Tap the button.", ("It works", data))
+        said = await telegram.say(api, str(found.chat), words, found.thread, ("It works", data))
         if not said.ok:
             raise ConfigError(f"Telegram did not take the test: {said.why}", hint="may the bot write there?")
         return await telegram.tapped(api, data)
@@ -192,7 +197,7 @@ async def _test(settings: Settings, token: str, chat: str, data: str) -> telegra
 
 async def _say_there(settings: Settings, token: str, words: str) -> bool:
     async with telegram.connected(settings, token) as api:
-        return (await telegram.say(api, settings.telegram_chat_id, words)).ok
+        return (await telegram.say(api, settings.telegram_chat_id, words, settings.telegram_thread_id)).ok
 
 
 def _hidden(question: str) -> str:

@@ -25,6 +25,8 @@ class Found(NamedTuple):
     chat: int
     user: int
     person: str
+    thread: int | None = None
+    """The topic of a group that has topics."""
 
 
 @asynccontextmanager
@@ -58,12 +60,16 @@ async def find(api: Api, code: str, secs: float = FIND_SECS) -> Found | None:
     async for update in _updates(api, secs):
         message = update.message
         if message is not None and message.sender is not None and code in message.text.split():
-            return Found(message.chat.id, message.sender.id, name_of(message.sender))
+            return Found(message.chat.id, message.sender.id, name_of(message.sender), message.thread)
     return None
 
 
-async def say(api: Api, chat: str, text: str, button: tuple[str, str] | None = None) -> Said:
+async def say(
+    api: Api, chat: str, text: str, thread: int | None = None, button: tuple[str, str] | None = None
+) -> Said:
     payload: dict[str, object] = {"chat_id": chat, "text": html(text), "parse_mode": "HTML"}
+    if thread is not None:
+        payload["message_thread_id"] = thread
     if button is not None:
         keyboard = [[{"text": button[0], "callback_data": button[1]}]]
         payload["reply_markup"] = {"inline_keyboard": keyboard}
