@@ -34,7 +34,7 @@ format: install ## Let ruff fix what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: install ## Strict mypy, tests included
+types: adapters ## Strict mypy, tests included
 	$(BIN)/mypy
 
 generate: install ## Write the generated files anew: JSON Schemas, AsyncAPI, the tables of settings and metrics
