@@ -31,6 +31,7 @@ from fleawatch.agents.reconcile import Reconciler
 from fleawatch.agents.refusals import Refusals
 from fleawatch.agents.registration import Registration
 from fleawatch.agents.registry import RegistryFeed
+from fleawatch.agents.repeater import Repeater
 from fleawatch.agents.rule_keeper import RuleKeeper
 from fleawatch.agents.workload import Workload
 from fleawatch.control.entries import entry_reader
@@ -52,6 +53,7 @@ LIVENESS_INTERVAL_SECS = 1.0
 REGISTRY_INTERVAL_SECS = 1.0
 RECONCILE_INTERVAL_SECS = 5.0
 FLEET_INTERVAL_SECS = 1.0
+REPEAT_INTERVAL_SECS = 30.0
 # What an event leaves behind is freed by its reference count: the collector finds next to nothing.
 GC_THRESHOLDS = (50_000, 20, 100)
 
@@ -140,7 +142,9 @@ class Monitor(BatchApp):
             clock=time.time,
         )
 
-        keeper.keep({"equity": equity, "trades": trades, "health": health})
+        tables = {"equity": equity, "trades": trades, "health": health}
+        keeper.keep(tables)
+        repeater = Repeater(self, settings, self.telemetry, time.time)
         equity.on_loaded = _in_turn(equity.on_loaded, fleet.equity.begin, workload.begin, controller.begin)
         health.on_loaded = _in_turn(health.on_loaded, fleet.health.begin)
         liveness.on_changed = fleet.health.changed
@@ -187,6 +191,9 @@ class Monitor(BatchApp):
         async def check_liveness() -> None:
             liveness.check()
 
+        async def repeat_open_alerts() -> None:
+            await repeater.look(tables)
+
         async def tell_fleet() -> None:
             fleet.tell(equity, health)
             fleet_agent.publish()
@@ -194,6 +201,7 @@ class Monitor(BatchApp):
         self.timer(settings.metrics_interval_secs / STEPS, name="publish-metrics")(publish)
         self.timer(LIVENESS_INTERVAL_SECS, name="liveness")(check_liveness)
         self.timer(RECONCILE_INTERVAL_SECS, name="reconcile")(reconcile)
+        self.timer(REPEAT_INTERVAL_SECS, name="repeat")(repeat_open_alerts)
         self.timer(FLEET_INTERVAL_SECS, name="fleet")(tell_fleet)
 
     async def ensure_topics(self) -> None:

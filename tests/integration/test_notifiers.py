@@ -84,6 +84,7 @@ class Bench:
         self.slack = slack
         self.app_id = f"test-{uuid4().hex[:8]}"
         self.topic = f"{self.app_id}.alerts"
+        self.log_topic = f"{self.app_id}.notifications"
         self.started: list[Notifier] = []
         self._readers: list[asyncio.Task[None]] = []
 
@@ -150,12 +151,13 @@ async def bench(kafka: Kafka) -> AsyncIterator[Bench]:
         admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
         made = Bench(kafka.bootstrap, admin, telegram, slack)
         await admin.start()
-        await admin.create_topics([NewTopic(made.topic, 1, 1)])
+        topics = [made.topic, made.log_topic]
+        await admin.create_topics([NewTopic(topic, 1, 1) for topic in topics])
         try:
             yield made
         finally:
             await made.close()
-            await admin.delete_topics([made.topic])
+            await admin.delete_topics(topics)
             await admin.close()
 
 

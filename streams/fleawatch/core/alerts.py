@@ -19,6 +19,12 @@ PENDING: Final = 0
 FIRING: Final = 1
 RESOLVED: Final = 2
 OCCURRED: Final = -1.0
+REPEAT_THEMSELVES: Final = frozenset({"agent_stopped", "agent_unmonitored"})
+"""Judged by the clock, so that each repeat has the words of then."""
+OVERDUE_SECS: Final = REPUBLISH_SECS + 30.0
+"""Events have the first say: what they repeat has the figures of then."""
+HISTORY_SECS: Final = 7 * 86_400.0
+"""What was published so long ago, in event time, belongs to a history that is fed in."""
 _RANK: Final = {"INFO": 0, "WARN": 1, "CRITICAL": 2}
 
 
@@ -58,6 +64,7 @@ class Firing:
     worst: float
     action: str = ""  # "pause" or "kill": what the operator, or control, is asked to do
     limit: float = 0.0  # the rule's threshold that it was last held to
+    words: Words | None = None  # that it was last told in, by this worker: not stored
 
 
 class Alerting(Protocol):
@@ -171,6 +178,7 @@ def is_open(st: Alerting, rule: Rule) -> bool:
 
 def tell(st: Alerting, rule: Rule, cause: Cause, words: Words) -> Output:
     """The firing of `rule`, in words."""
+    st.alerts[rule.name].words = words
     return _transition(st, rule, cause, words)
 
 
@@ -205,6 +213,33 @@ def settle(st: Alerting, cause: Cause, reason: ResolveReason) -> list[Output]:
             out.append(_transition(st, rule, cause, Words(what, body), reason))
         del st.alerts[name]
     st.watch = watching(st.alerts)
+    return out
+
+
+def repeat(st: Alerting, cause: Cause) -> list[Output]:
+    """Publish again, at `cause.ts` by our clock, what is open and would have been published again if events came.
+
+    An alert of an agent that has gone quiet, or of a rule that is seldom judged, would else be taken for forgotten. In the
+    words that it was told in last; after a restart these are gone. The state has changed where outputs are returned.
+    """
+    out: list[Output] = []
+    for name, firing in st.alerts.items():
+        rule = st.rules.named(name)
+        if rule is None or not rule.enabled or name in REPEAT_THEMSELVES:
+            continue
+        silent = cause.ts - firing.published
+        if (
+            firing.phase != FIRING
+            or firing.published == OCCURRED
+            or not OVERDUE_SECS <= silent < HISTORY_SECS
+        ):
+            continue
+        firing.published = cause.ts
+        since = duration(cause.ts - firing.started)
+        words = firing.words or Words(
+            f"{name.replace('_', ' ')}, still", f"Since {since}; nothing newer is known."
+        )
+        out.append(_transition(st, rule, cause, words))
     return out
 
 

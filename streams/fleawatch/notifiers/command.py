@@ -22,9 +22,11 @@ from fleawatch.notifiers.post import Http
 from fleawatch.notifiers.redact import Redactor, log_safely
 from fleawatch.notifiers.slack import Slack
 from fleawatch.notifiers.sms import Sms
+from fleawatch.notifiers.sole import Sole
 from fleawatch.notifiers.telegram import Telegram
 from fleawatch.notifiers.timing import Timing
 from fleawatch.notifiers.worker import Worker
+from fleawatch.operator.routes_file import routes_of
 from fleawatch.settings import Settings
 from fleawatch.telemetry import Telemetry
 
@@ -83,11 +85,16 @@ async def serve(name: str, settings: Settings, telemetry: Telemetry) -> None:
             auto_offset_reset="earliest",
             enable_auto_commit=False,
             max_poll_interval_ms=_NO_POLL_DEADLINE_MS,
+            partition_assignment_strategy=[Sole],
+            max_partition_fetch_bytes=256 * 1024,  # what waits in memory is bounded
             rebalance_timeout_ms=30_000,  # a call on its way may finish: see worker.RELEASE_SECS
             metadata_max_age_ms=10_000,  # the topic may be created after us
         )
         try:
-            worker = Worker(channel, consumer, settings.topic("alerts"), telemetry, Timing())
+            worker = Worker(
+                channel, consumer, servers, settings,
+                routes=routes_of(settings), telemetry=telemetry, timing=Timing(),
+            )  # fmt: skip
             await _run(worker, consumer, stop)
         except KafkaError as error:
             raise BrokerUnavailable(

@@ -2,7 +2,9 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from math import inf
 
+from fleawatch.alerting.flood import Limits
 from fleawatch.notifiers.timing import Timing
 
 # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
@@ -20,15 +22,25 @@ class Pace:
     """
 
     unlimited: bool = False  # for an output of our own
-    _answers: deque[float] = field(default_factory=lambda: deque(maxlen=CALLS_PER_WINDOW))
+    calls: int = CALLS_PER_WINDOW
+    window_secs: float = WINDOW_SECS
+    _answers: deque[float] = field(default_factory=deque)
+
+    @property
+    def limits(self) -> Limits:
+        """What of it is for alerts that are told one by one: half the calls; the rest is for digests."""
+        if self.unlimited:
+            return Limits(singles=inf)
+        rest = self.calls - self.calls // 2
+        return Limits(self.calls // 2, self.window_secs, self.window_secs / max(1, rest - 1))
 
     def wait(self, now: float) -> float:
         """Seconds until the next call is allowed."""
         if self.unlimited or not self._answers:
             return 0.0
         free = self._answers[-1] + CALL_INTERVAL_SECS
-        if len(self._answers) == CALLS_PER_WINDOW:
-            free = max(free, self._answers[0] + WINDOW_SECS)
+        if len(self._answers) >= self.calls:
+            free = max(free, self._answers[-self.calls] + self.window_secs)
         return max(0.0, free - now)
 
     async def turn(self, timing: Timing) -> None:
@@ -38,3 +50,5 @@ class Pace:
     def called(self, now: float) -> None:
         """Every answered or failed call counts, whatever came of it."""
         self._answers.append(now)
+        if len(self._answers) > self.calls:
+            self._answers.popleft()

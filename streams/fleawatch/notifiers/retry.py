@@ -102,8 +102,9 @@ async def deliver(
     pace: Pace,
     timing: Timing,
     on_failure: Callable[[Attempt], None],
+    patient: bool = True,
 ) -> Attempt:
-    """Send one part until it is delivered or refused, however long that takes.
+    """Send one part until it is delivered or refused, however long that takes; not `patient`: or until it has to wait.
 
     `send(part, ref, plain)` must not raise for anything that a receiver does. `timing.sleep` may raise to abandon the
     delivery; nothing else ends it early. `on_failure` sees every attempt that will be followed by another.
@@ -131,4 +132,6 @@ async def deliver(
             case _:
                 return attempt
         on_failure(attempt)
+        if wait and not patient:
+            return attempt
         await timing.sleep(wait)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """`now` is monotonic seconds; `sleep` takes seconds; `dice` gives a number in [0, 1)."""
+    """`now` is monotonic seconds, `wall` those since 1970; `sleep` takes seconds; `dice` gives a number in [0, 1)."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     dice: Callable[[], float] = random.random
+    wall: Callable[[], float] = time.time

@@ -1,29 +1,43 @@
-"""One channel's loop: fetch → decode → tier → render → deliver with retry → commit.
+"""One channel's notifier: reads `alerts`, and delivers what its desk says, when it says so.
+
+    read      records of `alerts` → desk; commits up to where the desk is done
+    send      the desk's next letter → render → deliver → delivery log → desk
+    follow    acknowledgements, silences, deliveries of others → desk (`logbook`)
 
 The rules:
-- An offset is committed only when its outcome is known: delivered, refused for good, or not for this channel.
-- One record is in hand at a time, so that a kill repeats at most one message; the repeat carries the same id.
-- A delivery waits as long as it takes. Waiting ends at once when the process stops or the partition is taken away; a
-  call that is on its way is allowed to finish, so that its outcome can still be committed.
-- On a newly assigned partition the last LOOKBACK records before the committed offset are read again, not to be sent
-  but to be remembered: open alerts are published every few minutes, and must not be news to every new process.
+- What was delivered is in the log before its offset is committed. A kill between the call and the log repeats that one
+  letter, with the same ids; nothing else is ever repeated.
+- One letter is in hand at a time. As long as nothing of it was taken it is written anew for each attempt, so that what
+  has become of its alerts meanwhile is in it, and what has piled up is one digest.
+- When the process stops or the partitions are taken away, waiting ends at once; a call on its way may finish.
+- One process of a group works, the others stand by (`sole`). The next one begins LOOKBACK before the committed offset:
+  to know what is open, not to say it again.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from math import inf
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 from aiokafka.structs import ConsumerRecord
 
-from fleawatch.notifiers.channel import Channel, carries
+from fleawatch.alerting.desk import FULL, Desk
+from fleawatch.alerting.letters import Letter
+from fleawatch.alerting.places import Place
+from fleawatch.alerting.records import Record
+from fleawatch.alerting.routes import LOG, Routes
+from fleawatch.notifiers.channel import Channel
+from fleawatch.notifiers.ends import End
 from fleawatch.notifiers.escape import one_line
-from fleawatch.notifiers.memory import Memory
-from fleawatch.notifiers.note import single
-from fleawatch.notifiers.retry import Attempt, Outcome, deliver
+from fleawatch.notifiers.logbook import Logbook
+from fleawatch.notifiers.retry import Attempt, Outcome, backoff, deliver
 from fleawatch.notifiers.timing import Timing
+from fleawatch.settings import Settings
 from fleawatch.telemetry import Telemetry
 from fleawatch_schemas.codec import decode_alert
 from fleawatch_schemas.reasons import Rejected
@@ -31,61 +45,85 @@ from fleawatch_schemas.wire import Alert
 
 log = logging.getLogger(__name__)
 
-LOOKBACK = 2_000  # records of a partition that are remembered after a restart
-RELEASE_SECS = 12.0  # how long a rebalance waits for a call on its way: its deadline of 10 s, and the commit
-_POLL_MS = 500
-_LAZY_COMMIT_SECS = 1.0  # for records that caused no call: repeating those costs nothing
+LOOKBACK_SECS: Final = 1200.0
+"""Open alerts are published every 5 minutes: longer than that back there is nothing that is not known by then."""
+RELEASE_SECS: Final = (
+    12.0  # how long a rebalance waits for a call on its way: its deadline of 10 s, and the log
+)
+FINISH_SECS: Final = 5.0  # what is half delivered is finished, if its turn comes so soon
+_POLL_MS: Final = 200
+_BATCH: Final = 500
+_COMMIT_SECS: Final = 1.0
+_LONGEST_NAP_SECS: Final = 1.0
 
 
 class Abandoned(Exception):
-    """The process stops, or the partition goes to another member."""
+    """The process stops, or the partitions go to another member."""
 
 
 class Worker(ConsumerRebalanceListener):
-    """Delivers `topic` to `channel`. The consumer comes started, in its group, without subscription or auto commit."""
+    """Delivers `alerts` to `channel`. The consumer comes started, in its group, without subscription or auto commit."""
 
     def __init__(
-        self, channel: Channel, consumer: AIOKafkaConsumer, topic: str, telemetry: Telemetry, timing: Timing
+        self,
+        channel: Channel,
+        consumer: AIOKafkaConsumer,
+        servers: str,
+        settings: Settings,
+        *,
+        routes: Routes,
+        telemetry: Telemetry,
+        timing: Timing,
     ) -> None:
         self._channel = channel
         self._consumer = consumer
-        self._topic = topic
+        self._topic = settings.topic("alerts")
         self._count = telemetry.notifications
         self._timing = dataclasses.replace(timing, sleep=self._wait)
+        self._wall = timing.wall
         self._sleep = timing.sleep
         self._pace = channel.pace
-        self._memory = Memory()
-        self._new_from: dict[TopicPartition, int] = {}  # first offset that is not just to be remembered
-        self._last: dict[TopicPartition, int] = {}  # offset of the last record handled
-        self._settled: dict[TopicPartition, int] = {}  # offsets to commit
-        self._committed_at = timing.now()
+        self.desk = Desk(
+            channel.name,
+            routes,
+            channel.pace.limits,
+            edits=channel.edits,
+            agents=self._labels_of,
+        )
+        self._logbook = Logbook(servers, settings, channel.name, notice=self._notice, done=self.desk.did)
+        self._from: dict[TopicPartition, int] = {}  # first offset that nobody is done with
+        self._assigned: set[TopicPartition] = set()  # not begun with yet
+        self._committed: dict[int, int] = {}
+        self._failures = 0
+        self._end = End(consumer, self.desk.at_end)
         self._stopping = False
         self._release = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._news = asyncio.Event()
 
     async def run(self) -> None:
         """Until `stop`. Errors of Kafka that a retry cannot help are raised."""
-        self._consumer.subscribe([self._topic], listener=self)
-        while not self._stopping:
-            batches = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=1)
-            self._idle.clear()
-            try:
-                for partition, records in batches.items():
-                    for record in records:
-                        await self._handle(partition, record)
-                if self._settled and self._timing.now() - self._committed_at >= _LAZY_COMMIT_SECS:
-                    await self._commit()
-            except Abandoned:
-                log.info("%s: a delivery was abandoned uncommitted, it will be repeated", self._channel.name)
-            finally:
-                self._idle.set()
-        await self._commit()
+        await self._logbook.start(self._wall())
+        tasks = [asyncio.create_task(one) for one in (self._logbook.follow(), self._read(), self._send())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            if self._stopping:
+                await asyncio.gather(*tasks[1:])
+                await self._commit()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            await self._logbook.stop()
 
     def stop(self) -> None:
         """End `run` as soon as the call on its way, if any, has its outcome."""
         self._stopping = True
         self._release.set()
+        self._news.set()
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002 all of them are
         self._release.set()
@@ -93,108 +131,208 @@ class Worker(ConsumerRebalanceListener):
             await asyncio.wait_for(self._idle.wait(), RELEASE_SECS)
         except TimeoutError:
             log.warning("%s: a call outlasted the rebalance, its message may be repeated", self._channel.name)
-        self._new_from.clear()
-        self._last.clear()
-        self._settled.clear()
+        await self._commit()
+        self._from.clear()
+        self._committed.clear()
+        self.desk.release()
 
-    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:  # noqa: ARG002
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self._assigned = set(assigned)
         if not self._stopping:
             self._release.clear()
 
-    async def _handle(self, partition: TopicPartition, record: ConsumerRecord[bytes, bytes]) -> None:
-        if self._release.is_set():  # fetched for an assignment that is over: it comes again
-            return
-        if partition not in self._new_from and await self._look_back(partition, record.offset):
-            return
-        if record.offset <= self._last.get(
-            partition, -1
-        ):  # offsets go back only where the topic was made anew
-            self._new_from[partition] = record.offset
-        self._last[partition] = record.offset
-        new_from = self._new_from[partition]
-        alert = self._decode(record, quiet=record.offset < new_from)
-        if record.offset < new_from:
-            if alert is not None:
-                self._memory.add(alert)
-            return
-        outcome = Outcome.UNREADABLE if alert is None else await self._settle(alert)
-        self._count.labels(self._channel.name, outcome.value).inc()
-        self._settled[partition] = record.offset + 1
-        if outcome in {Outcome.DELIVERED, Outcome.REFUSED}:
-            await self._commit()
+    # reading
 
-    async def _look_back(self, partition: TopicPartition, first: int) -> bool:
-        """Start over LOOKBACK records before the committed offset; False where there is nothing to look back on.
+    async def _read(self) -> None:
+        await self._logbook.catch_up()
+        self._remember_calls()
+        self._consumer.subscribe([self._topic], listener=self)
+        committed_at = self._timing.now()
+        while not self._stopping:
+            if self._assigned:
+                await self._begin()
+            if self.desk.places.waiting() > 2 * FULL:  # Kafka keeps the rest
+                await asyncio.sleep(_POLL_MS / 1000)
+            else:
+                await self._take_some()
+            if self._channel.name == LOG:
+                await self._send_all()
+            if self._timing.now() - committed_at >= _COMMIT_SECS:
+                committed_at = self._timing.now()
+                await self._end.look(self._from, self._wall())
+                await self._logbook.write(self.desk.suppressed())
+                await self._commit()
 
-        `first` is the offset that the partition began with. Where that is before the committed one, the offset is from
-        another life of the topic and says nothing about these records.
-        """
-        committed = await self._consumer.committed(partition) or 0
-        if not 0 < committed <= first:
-            self._new_from[partition] = first
-            return False
-        try:
-            self._consumer.seek(
-                partition, max(0, committed - LOOKBACK)
-            )  # below the log's start: from its start
-        except IllegalStateError:  # taken away meanwhile
-            return True
-        self._new_from[partition] = committed
-        return True
+    def _remember_calls(self) -> None:
+        """A receiver's limits hold across a restart: an hour of SMS is longer than a crash."""
+        wall, now = self._wall(), self._timing.now()
+        for at in self.desk.deliveries.calls(wall - self._pace.window_secs):
+            self._pace.called(now - (wall - at))
+
+    async def _begin(self) -> None:
+        """Where to read from, in partitions that are new to us: a little before where the last one was done."""
+        tps, self._assigned = self._assigned, set()
+        await self._logbook.catch_up()
+        begins = await self._consumer.beginning_offsets(tps)
+        ends = await self._consumer.end_offsets(tps)
+        since = int((self._wall() - LOOKBACK_SECS) * 1000)
+        recent = await self._consumer.offsets_for_times(dict.fromkeys(tps, since))
+        for tp in tps:
+            committed = await self._consumer.committed(tp)
+            if self._assigned:  # they are shared out anew
+                return
+            if committed is None or committed > ends[tp]:  # nobody was here, or the topic was another one
+                committed = begins[tp]
+            at = recent.get(tp)
+            start = max(begins[tp], min(committed, at.offset if at is not None else committed))
+            try:
+                self._consumer.seek(tp, start)
+            except IllegalStateError:  # taken away meanwhile
+                return
+            self._from[tp] = committed
+
+    async def _take_some(self) -> None:
+        batches = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH)
+        for tp, batch in batches.items():
+            for record in batch:
+                if (
+                    self._release.is_set() or tp not in self._from
+                ):  # of an assignment that is over, or not begun with
+                    break
+                self._hear(tp, record)
+                if self._channel.name == LOG:  # a line for every transition
+                    await self._send_all()
+        if batches:
+            self._news.set()
+
+    def _hear(self, tp: TopicPartition, record: ConsumerRecord[bytes, bytes]) -> None:
+        place = Place(tp.partition, record.offset)
+        settled = record.offset < self._from[tp]
+        alert = self._decode(record, quiet=settled)
+        if alert is None:
+            self.desk.places.read(place)
+            return
+        self.desk.hear(alert, record.timestamp / 1000, place, settled=settled)
 
     def _decode(self, record: ConsumerRecord[bytes, bytes], *, quiet: bool) -> Alert | None:
         try:
             return decode_alert(record.value or b"")
         except (Rejected, RecursionError) as error:
             if not quiet:
+                self._count.labels(self._channel.name, Outcome.UNREADABLE.value).inc()
                 log.error(  # noqa: TRY400 the text says it; a traceback would be ours, not the sender's
                     "%s: not an alert, skipped: partition %s offset %s: %s",
                     self._channel.name, record.partition, record.offset, one_line(str(error), 200),
                 )  # fmt: skip
             return None
 
-    async def _settle(self, alert: Alert) -> Outcome:
-        if not carries(self._channel.name, alert):
-            return Outcome.OTHER_TIER
-        if alert in self._memory:
-            self._memory.add(alert)
-            return Outcome.REPEATED
-        for part in await self._channel.render(single(alert)):
-            attempt = await deliver(
-                self._channel.send,
-                part,
-                None,
-                pace=self._pace,
-                timing=self._timing,
-                on_failure=self._on_failure,
+    async def _commit(self) -> None:
+        positions = {
+            partition: offset
+            for partition, offset in self.desk.places.positions().items()
+            if offset > self._committed.get(partition, -1)
+            and offset > self._from.get(TopicPartition(self._topic, partition), inf)
+        }
+        if not positions:
+            return
+        try:
+            await self._consumer.commit(
+                {TopicPartition(self._topic, partition): offset for partition, offset in positions.items()}
             )
-            if attempt.outcome is Outcome.REFUSED:
-                # Not remembered: when it is published again there is another chance, with settings mended meanwhile.
-                log.error(
-                    "%s: REFUSED, not delivered: alert %s (%s %s of %s): %s",
-                    self._channel.name, one_line(alert.alert_id, 64), alert.severity, one_line(alert.rule, 64),
-                    one_line(alert.agent_id, 64), attempt.detail,
-                )  # fmt: skip
-                return Outcome.REFUSED
-        self._memory.add(alert)
-        return Outcome.DELIVERED
+            self._committed |= positions
+        except (CommitFailedError, IllegalStateError):
+            log.warning("%s: the group moved on before the commit", self._channel.name)
+
+    # sending
+
+    async def _send(self) -> None:
+        if self._channel.name == LOG:  # `_read` does it, line by line
+            return
+        while not self._stopping:
+            if not self._from or self._release.is_set():
+                await asyncio.sleep(_POLL_MS / 1000)
+                continue
+            self._idle.clear()
+            letter = None
+            try:
+                await self._pace.turn(self._timing)
+                letter = self.desk.next(self._wall())
+                if letter is not None:
+                    await self._deliver(letter)
+                    continue
+            except Abandoned:
+                if letter is not None:
+                    log.info("%s: a delivery was abandoned, it will be repeated", self._channel.name)
+            finally:
+                self._idle.set()
+            await self._nap()
+
+    async def _nap(self) -> None:
+        """Until something comes in, or the clock makes something due."""
+        self._news.clear()
+        nap = min(_LONGEST_NAP_SECS, max(0.02, self.desk.wake(self._wall()) - self._wall()))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._news.wait(), nap)
+
+    async def _send_all(self) -> None:
+        while letter := self.desk.next(self._wall()):
+            await self._deliver(letter)
+
+    async def _deliver(self, letter: Letter) -> None:
+        """One letter, or one attempt at it. Raises Abandoned."""
+        ref, sent = letter.note.ref, 0
+        for part in await self._channel.render(letter.note):
+            attempt = await deliver(
+                self._channel.send, part, ref, pace=self._pace, on_failure=self._on_failure, patient=sent > 0,
+                timing=self._timing if not sent else dataclasses.replace(self._timing, sleep=self._wait_shortly),
+            )  # fmt: skip
+            if attempt.outcome is Outcome.DELIVERED:
+                ref, sent = ref or attempt.ref, sent + 1
+            elif attempt.outcome is not Outcome.REFUSED:
+                wait = (
+                    attempt.wait
+                    if attempt.outcome is Outcome.RETRY_AFTER
+                    else backoff(self._failures, self._timing.dice)
+                )
+                self._failures += 1
+                await self._timing.sleep(wait)
+                return
+            elif not sent:
+                await self._refused(letter, attempt)
+                return
+            else:
+                log.warning("%s: a part of a message was refused: %s", self._channel.name, attempt.detail)
+        self._failures = 0
+        self._count.labels(self._channel.name, Outcome.DELIVERED.value).inc()
+        records = self.desk.told(letter, self._wall(), ref, sent)
+        if self._channel.name != LOG:  # a line's place is committed at once, and that is enough
+            await self._logbook.write(records)
+        await self._commit()
+
+    async def _refused(self, letter: Letter, attempt: Attempt) -> None:
+        for one in letter.covers:
+            alert = one.entry.alert
+            log.error(
+                "%s: REFUSED, not delivered: alert %s (%s %s of %s): %s",
+                self._channel.name, one_line(alert.alert_id, 64), alert.severity, one_line(alert.rule, 64),
+                one_line(alert.agent_id, 64), attempt.detail,
+            )  # fmt: skip
+        self._failures = 0
+        self._count.labels(self._channel.name, Outcome.REFUSED.value).inc()
+        await self._logbook.write(self.desk.refused(letter, self._wall(), attempt.detail, 1))
+        await self._commit()
 
     def _on_failure(self, attempt: Attempt) -> None:
         self._count.labels(self._channel.name, attempt.outcome.value).inc()
         wait = f", for {attempt.wait:g} s" if attempt.outcome is Outcome.RETRY_AFTER else ""
         log.warning("%s: %s%s: %s", self._channel.name, attempt.outcome.value, wait, attempt.detail)
 
-    async def _commit(self) -> None:
-        self._committed_at = self._timing.now()
-        if not self._settled:
-            return
-        offsets, self._settled = self._settled, {}
-        try:
-            await self._consumer.commit(offsets)
-        except (CommitFailedError, IllegalStateError):
-            log.warning(
-                "%s: the group moved on before the commit, messages may be repeated", self._channel.name
-            )
+    def _labels_of(self, agent_id: str) -> Mapping[str, str]:
+        return self._logbook.labels(agent_id)
+
+    def _notice(self, record: Record) -> None:
+        self.desk.notice(record)
+        self._news.set()
 
     async def _wait(self, seconds: float) -> None:
         """`sleep` that ends with Abandoned when the delivery is to be given up."""
@@ -207,3 +345,10 @@ class Worker(ConsumerRebalanceListener):
             released.cancel()
         if self._release.is_set():
             raise Abandoned
+
+    async def _wait_shortly(self, seconds: float) -> None:
+        """For the rest of what is half delivered: it is worth a few seconds even when we are to end."""
+        if seconds > FINISH_SECS:
+            await self._wait(seconds)
+        else:
+            await self._sleep(seconds)

@@ -5,12 +5,13 @@ from typing import Any
 
 import msgspec
 
+from fleawatch.alerting.records import Delivery
 from fleawatch.operator.actions import written
 from fleawatch.operator.incidents import Incident
 from fleawatch.operator.notebook import Notes
 from fleawatch.operator.times import at, told
 from fleawatch.top.draw import shown
-from fleawatch_schemas.notifications import Audit, Delivery, Silence
+from fleawatch_schemas.notifications import Audit, Silence
 from fleawatch_schemas.wire import Alert
 
 COLUMNS = ("alert", "severity", "status", "since", "lasts", "rule", "title", "seen by", "silence", "told by")
@@ -49,7 +50,11 @@ def document(one: Incident, notes: Notes, silencer: Silencer, now: float) -> dic
         "acknowledged": ack.model_dump(exclude={"kind", "alert_id", "withdrawn"}) if ack else None,
         "silences": [silence.silence_id for silence in silencer(one.alert)],
         "deliveries": [
-            delivery.model_dump(exclude={"kind", "alert_id"}, exclude_none=True)
+            {
+                name: value
+                for name, value in msgspec.to_builtins(delivery).items()
+                if value is not None and name not in {"kind", "alert_id"}
+            }
             for delivery in sorted(
                 notes.deliveries.get(one.alert.alert_id, []), key=lambda delivery: delivery.ts
             )

@@ -1,11 +1,8 @@
 """Which alerts a silence is about, as a person says it: `rule=api_latency agent=btc-*`."""
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 
 from fleawatch.errors import ConfigError
-from fleawatch_schemas.notifications import Silence
-from fleawatch_schemas.wire import Alert
 
 _HINT = "NAME=VALUE, for example rule=api_latency, agent=btc-* or severity=WARN; * and ? match anything"
 _SHORT = {"agent": "agent_id", "alert": "alert_id"}
@@ -34,14 +31,3 @@ def matchers_of(words: Sequence[str], *, bare: str = "") -> dict[str, str]:
     if len(found) > MOST:
         raise ConfigError(f"more than {MOST} matchers")
     return found
-
-
-def silences(one: Silence, alert: Alert) -> bool:
-    """Whether all its matchers match."""
-    return all(fnmatchcase(_of(alert, name), value) for name, value in one.matchers.items())
-
-
-def _of(alert: Alert, name: str) -> str:
-    if name in {"agent_id", "alert_id", "rule", "severity", "status", "runbook"}:
-        return str(getattr(alert, name))
-    return alert.labels.get(name, "")

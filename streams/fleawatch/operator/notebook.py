@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from fleawatch.alerting.records import Delivery, read
 from fleawatch.errors import ConfigError
 from fleawatch.operator.compacted import read_latest, write_together
 from fleawatch.settings import Settings
@@ -17,7 +18,6 @@ from fleawatch_schemas.notifications import (
     Acknowledgement,
     Audit,
     BotPlace,
-    Delivery,
     Notification,
     Silence,
 )
@@ -71,6 +71,11 @@ def notes_of(latest: Iterable[tuple[bytes, bytes]]) -> Notes:
     """Of the latest record of each key; what no contract fits, or a later release wrote, is passed over."""
     notes = Notes()
     for key, value in latest:
+        if key.startswith(b"delivery|"):  # by far the most
+            delivery = read(value)
+            if isinstance(delivery, Delivery):
+                notes.deliveries.setdefault(delivery.alert_id, []).append(delivery)
+            continue
         try:
             found = Notification.model_validate_json(value).root
         except ValidationError:
@@ -81,8 +86,6 @@ def notes_of(latest: Iterable[tuple[bytes, bytes]]) -> Notes:
                     notes.acks[found.alert_id] = found
             case Silence():
                 notes.silences[found.silence_id] = found
-            case Delivery():
-                notes.deliveries.setdefault(found.alert_id, []).append(found)
             case Audit():
                 notes.audits[found.audit_id] = found
             case BotPlace():

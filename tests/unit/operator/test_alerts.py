@@ -1,8 +1,11 @@
 """Incidents as a person sees them, and what he types about them."""
 
+from typing import Literal
+
 import msgspec
 import pytest
 
+from fleawatch.alerting.records import Delivery
 from fleawatch.errors import ConfigError
 from fleawatch.operator.actions import Actor, acknowledge, end, silence
 from fleawatch.operator.alert_rows import document, row, silence_row
@@ -10,7 +13,6 @@ from fleawatch.operator.incidents import Incidents, Wanted
 from fleawatch.operator.matchers import matchers_of
 from fleawatch.operator.notebook import Notes, key_of, notes_of
 from fleawatch.operator.times import at, lasting, told
-from fleawatch_schemas.notifications import Delivery
 from fleawatch_schemas.wire import Alert
 
 NOW = 1_795_000_000.0
@@ -93,12 +95,14 @@ def test_a_row_says_who_was_told_and_who_was_not() -> None:
     found.add(alert(title="btc-1: \x1b[31mslow"), NOW)
     (one,) = found.by_id.values()
     notes = Notes()
-    for channel, outcome in (("telegram", "sent"), ("slack", "failed"), ("sms", "suppressed")):
+    outcomes: list[tuple[str, Literal["sent", "failed", "suppressed"]]] = [
+        ("telegram", "sent"), ("slack", "failed"), ("sms", "suppressed"),
+    ]  # fmt: skip
+    for channel, outcome in outcomes:
         notes.deliveries.setdefault(one.alert.alert_id, []).append(
-            Delivery.model_validate({
-                "kind": "delivery", "channel": channel, "alert_id": one.alert.alert_id, "status": "firing",
-                "outcome": outcome, "attempts": 1, "ts": NOW,
-            })
+            Delivery(
+                channel=channel, alert_id=one.alert.alert_id, status="firing", outcome=outcome, attempts=1, ts=NOW,
+            )
         )  # fmt: skip
     shown = row(one, notes, lambda _: [], NOW + 90)
     assert shown["told by"] == "telegram, slack FAILED"
