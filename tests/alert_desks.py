@@ -11,13 +11,13 @@ from fleawatch.alerting.defaults import DEFAULTS
 from fleawatch.alerting.desk import Desk
 from fleawatch.alerting.flood import Limits
 from fleawatch.alerting.letters import Letter
+from fleawatch.alerting.note import Note
 from fleawatch.alerting.places import Place
 from fleawatch.alerting.records import Acknowledgement, Record, SilenceRecord
 from fleawatch.alerting.routes import Routes
 from fleawatch.alerting.rule_sets import has_end
 from fleawatch.core.rules import DEFAULTS as RULES
 from fleawatch.core.rules import REPUBLISH_SECS
-from fleawatch.notifiers.note import Note
 from fleawatch_schemas.wire import Alert, Severity, Status
 
 NOON = 1_794_916_800.0  # Tuesday 17 November 2026, 12:00 UTC

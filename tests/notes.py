@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from fleawatch.notifiers.note import Item, Line, Note, Standing
+from fleawatch.alerting.note import Item, Line, Note, Standing
 from fleawatch_schemas.wire import Alert
 
 STARTED = 1_795_000_000.0  # 2026-11-18 11:06:40 UTC

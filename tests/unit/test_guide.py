@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from fleawatch.alerting.defaults import TIERS
 from fleawatch.cli import COMMANDS
 from fleawatch.core.rules import DEFAULTS
-from fleawatch.notifiers.channel import TIERS
 from fleawatch.settings import PREFIX, Settings
 from fleawatch.telemetry import AGENT
 from fleawatch_schemas.topics import TOPICS

@@ -21,12 +21,12 @@ from fleawatch.alerting.deliveries import Deliveries, measure
 from fleawatch.alerting.entry import Entry, GroupKey, Told
 from fleawatch.alerting.flood import Flood, Limits
 from fleawatch.alerting.letters import Cover, Letter
+from fleawatch.alerting.note import WORST
 from fleawatch.alerting.places import Place, Places
 from fleawatch.alerting.records import Acknowledgement, Delivery, Record, SilenceRecord
 from fleawatch.alerting.routes import LOG, Routes
 from fleawatch.alerting.silences import Silence
 from fleawatch.alerting.stages import Verdict
-from fleawatch.notifiers.note import WORST
 from fleawatch_schemas.wire import Alert
 
 NO_DATA_WAIT: Final = 60.0

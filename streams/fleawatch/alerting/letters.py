@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from fleawatch.alerting.entry import RANK, Bundle, Entry, GroupKey
-from fleawatch.notifiers.note import WORST, Item, Kind, Line, Note, Standing
+from fleawatch.alerting.note import WORST, Item, Kind, Line, Note, Standing
 from fleawatch_schemas.wire import Severity, Status
 
 MOST_LINES: Final = 5_000

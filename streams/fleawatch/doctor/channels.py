@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from fleawatch.alerting.defaults import TIERS
 from fleawatch.doctor.findings import Finding
 from fleawatch.errors import ConfigError
-from fleawatch.notifiers.channel import TIERS
 from fleawatch.settings import Settings
 
 AREA = "channels"

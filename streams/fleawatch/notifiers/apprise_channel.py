@@ -1,11 +1,11 @@
 """Anything that Apprise can reach: Discord, Matrix, e-mail, ntfy, Pushover, PagerDuty and a hundred others."""
 
+from fleawatch.alerting.note import Note
 from fleawatch.errors import ConfigError
 from fleawatch.notifiers.apprise_services import Services
 from fleawatch.notifiers.history import History
 from fleawatch.notifiers.layout import lay_out
 from fleawatch.notifiers.message import message
-from fleawatch.notifiers.note import Note
 from fleawatch.notifiers.pace import Pace
 from fleawatch.notifiers.plain_style import PlainStyle
 from fleawatch.notifiers.post import DEADLINE_SECS, Http

@@ -1,28 +1,10 @@
-"""What a channel is, and which severities it carries. The worker knows nothing else of them."""
+"""What a channel is. The worker knows nothing else of it."""
 
 from typing import Protocol
 
-from fleawatch.notifiers.note import Note
+from fleawatch.alerting.note import Note
 from fleawatch.notifiers.pace import Pace
 from fleawatch.notifiers.retry import Attempt, Part
-from fleawatch_schemas.wire import Alert
-
-# Who is told what. INFO is logged only: it belongs to a terminal or a log store, never to a phone.
-TIERS: dict[str, frozenset[str]] = {
-    "log": frozenset({"INFO", "WARN", "CRITICAL"}),
-    "telegram": frozenset({"WARN", "CRITICAL"}),
-    "slack": frozenset({"CRITICAL"}),
-    "sms": frozenset({"CRITICAL"}),
-    "apprise": frozenset({"WARN", "CRITICAL"}),
-}
-
-# What is worth reading once a day, not a message of its own.
-DIGEST_RULES = frozenset({"sharpe_low", "calmar_low", "profit_factor_low", "win_rate_low"})
-
-
-def carries(channel: str, alert: Alert) -> bool:
-    """Whether `channel` tells people of `alert`."""
-    return alert.severity in TIERS[channel] and (channel == "log" or alert.rule not in DIGEST_RULES)
 
 
 class Channel(Protocol):

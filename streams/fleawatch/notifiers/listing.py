@@ -3,8 +3,8 @@
 import csv
 import io
 
+from fleawatch.alerting.note import Item, Line, Note
 from fleawatch.notifiers import render
-from fleawatch.notifiers.note import Item, Line, Note
 from fleawatch.notifiers.render import word
 from fleawatch.notifiers.retry import File
 

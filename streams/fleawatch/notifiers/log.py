@@ -4,11 +4,11 @@ import json
 import sys
 from typing import TextIO
 
+from fleawatch.alerting.note import Item, Line, Note
 from fleawatch.errors import DeliveryFailed
 from fleawatch.notifiers import render
 from fleawatch.notifiers.escape import clean, one_line
 from fleawatch.notifiers.history import History
-from fleawatch.notifiers.note import Item, Line, Note
 from fleawatch.notifiers.pace import Pace
 from fleawatch.notifiers.post import Http
 from fleawatch.notifiers.render import word

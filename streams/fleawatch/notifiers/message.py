@@ -13,10 +13,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from fleawatch.alerting.note import Item, Note
 from fleawatch.errors import ConfigError
 from fleawatch.notifiers import render
 from fleawatch.notifiers.escape import clean, one_line
-from fleawatch.notifiers.note import Item, Note
 from fleawatch.notifiers.render import word
 from fleawatch.runbooks.pages import Runbooks
 

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
+from fleawatch.alerting.note import Item, Standing
 from fleawatch.notifiers.escape import one_line
-from fleawatch.notifiers.note import Item, Standing
 from fleawatch_schemas.wire import Alert
 
 TITLE_LIMIT = 200

@@ -26,7 +26,7 @@ UNSAID_WAIT_SECS = 5.0  # for a "retry after" that is missing or makes no sense
 
 
 class Outcome(StrEnum):
-    """The first seven are a receiver's; the last three end an alert before any attempt."""
+    """The first seven are a receiver's; the last one ends a record before any attempt."""
 
     DELIVERED = "delivered"
     REFUSED = "refused"
@@ -35,8 +35,6 @@ class Outcome(StrEnum):
     UNPARSED = "unparsed"
     MIGRATED = "migrated"
     REF_GONE = "ref_gone"
-    OTHER_TIER = "other_tier"  # this channel does not carry the severity
-    REPEATED = "repeated"  # seen before: a re-publication, or a replay after a crash
     UNREADABLE = "unreadable"  # not an alert of our contract
 
 

@@ -9,13 +9,13 @@ import dataclasses
 import re
 from urllib.parse import urlsplit
 
+from fleawatch.alerting.note import Note
 from fleawatch.errors import ConfigError
 from fleawatch.notifiers import escape
 from fleawatch.notifiers.addresses import check_url
 from fleawatch.notifiers.history import History
 from fleawatch.notifiers.listing import listing
 from fleawatch.notifiers.message import again, how, message, rings
-from fleawatch.notifiers.note import Note
 from fleawatch.notifiers.pace import Pace
 from fleawatch.notifiers.post import Http, NoAnswer, Upload
 from fleawatch.notifiers.redact import Redactor

@@ -4,9 +4,9 @@ Nothing is written in Slack's markup: `mrkdwn_in` is empty, and `<`, `>` and `&`
 channel or hide a link behind another.
 """
 
+from fleawatch.alerting.note import Note
 from fleawatch.notifiers.escape import slack
 from fleawatch.notifiers.message import Message
-from fleawatch.notifiers.note import Note
 from fleawatch.notifiers.split import fit, utf16_units
 
 TEXT_LIMIT = 4000  # "limit the text field to 4,000 characters" (docs.slack.dev, chat.postMessage, "Truncating content")

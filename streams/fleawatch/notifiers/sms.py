@@ -1,9 +1,9 @@
 """SMS, by Apprise: Twilio and the others that it knows. One message of 160 characters, never more."""
 
+from fleawatch.alerting.note import Note
 from fleawatch.errors import ConfigError
 from fleawatch.notifiers.apprise_services import Services
 from fleawatch.notifiers.history import History
-from fleawatch.notifiers.note import Note
 from fleawatch.notifiers.pace import Pace
 from fleawatch.notifiers.post import DEADLINE_SECS, Http
 from fleawatch.notifiers.retry import Attempt, Part

@@ -7,9 +7,9 @@ message is sent in UCS-2, of which 70 fit; longer ones are several messages, eac
 import re
 import unicodedata
 
+from fleawatch.alerting.note import Item, Note
 from fleawatch.notifiers import render
 from fleawatch.notifiers.escape import one_line
-from fleawatch.notifiers.note import Item, Note
 from fleawatch.notifiers.render import word
 from fleawatch_schemas.wire import Alert
 

@@ -12,6 +12,7 @@ import re
 
 import orjson
 
+from fleawatch.alerting.note import Note
 from fleawatch.errors import ConfigError
 from fleawatch.notifiers import buttons, escape
 from fleawatch.notifiers.addresses import check_url
@@ -19,7 +20,6 @@ from fleawatch.notifiers.history import History
 from fleawatch.notifiers.layout import lay_out
 from fleawatch.notifiers.listing import listing
 from fleawatch.notifiers.message import again, how, message, rings
-from fleawatch.notifiers.note import Note
 from fleawatch.notifiers.pace import Pace
 from fleawatch.notifiers.post import Answer, Http, NoAnswer, Upload
 from fleawatch.notifiers.redact import Redactor

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from fleawatch.alerting.defaults import TIERS
+from fleawatch.alerting.note import Note
 from fleawatch.notifiers.apprise_channel import Apprise
 from fleawatch.notifiers.apprise_http import Wire
-from fleawatch.notifiers.channel import TIERS, Channel
+from fleawatch.notifiers.channel import Channel
 from fleawatch.notifiers.escape import JOINER
 from fleawatch.notifiers.log import Log
-from fleawatch.notifiers.note import Note
 from fleawatch.notifiers.post import Http
 from fleawatch.notifiers.retry import Attempt, Outcome
 from fleawatch.notifiers.slack import Slack

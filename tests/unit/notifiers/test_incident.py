@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from fleawatch.alerting.note import Note
 from fleawatch.notifiers import buttons
 from fleawatch.notifiers.channel import Channel
 from fleawatch.notifiers.history import History, Look
-from fleawatch.notifiers.note import Note
 from fleawatch.notifiers.post import Http
 from fleawatch.notifiers.retry import Attempt, File, Outcome
 from fleawatch.notifiers.slack import Slack

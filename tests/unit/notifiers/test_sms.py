@@ -10,12 +10,12 @@ from apprise.plugins.twilio import NotifyTwilio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleawatch.alerting.note import Note
 from fleawatch.errors import ConfigError
 from fleawatch.notifiers import sms_text
 from fleawatch.notifiers.apprise_channel import Apprise
 from fleawatch.notifiers.apprise_http import Wire
 from fleawatch.notifiers.apprise_services import Services
-from fleawatch.notifiers.note import Note
 from fleawatch.notifiers.retry import Outcome, Part
 from fleawatch.notifiers.sms import Sms
 from notes import digest, item, note

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleawatch.alerting.note import Note
 from fleawatch.notifiers import escape, render, slack_style, split, telegram
 from fleawatch.notifiers.channel import Channel
 from fleawatch.notifiers.escape import JOINER
 from fleawatch.notifiers.log import Log
-from fleawatch.notifiers.note import Note
 from fleawatch.notifiers.post import Http
 from fleawatch.notifiers.retry import Part
 from fleawatch.notifiers.slack import Slack
