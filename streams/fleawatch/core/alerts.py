@@ -23,8 +23,8 @@ REPEAT_THEMSELVES: Final = frozenset({"agent_stopped", "agent_unmonitored"})
 """Judged by the clock, so that each repeat has the words of then."""
 OVERDUE_SECS: Final = REPUBLISH_SECS + 30.0
 """Events have the first say: what they repeat has the figures of then."""
-HISTORY_SECS: Final = 7 * 86_400.0
-"""What was published so long ago, in event time, belongs to a history that is fed in."""
+RESTORED_SECS: Final = 30.0
+"""So long events have the first say about what was read back and should have been said again long ago."""
 _RANK: Final = {"INFO": 0, "WARN": 1, "CRITICAL": 2}
 
 
@@ -64,7 +64,10 @@ class Firing:
     worst: float
     action: str = ""  # "pause" or "kill": what the operator, or control, is asked to do
     limit: float = 0.0  # the rule's threshold that it was last held to
-    words: Words | None = None  # that it was last told in, by this worker: not stored
+    # not stored, of this worker: the words that it was last told in, `published` as `repeat` saw it last, when that is due
+    words: Words | None = None
+    noted: float = OCCURRED
+    due: float = 0.0
 
 
 class Alerting(Protocol):
@@ -183,9 +186,22 @@ def tell(st: Alerting, rule: Rule, cause: Cause, words: Words) -> Output:
 
 
 def resolve(st: Alerting, rule: Rule, cause: Cause) -> Output:
-    lasted = duration(cause.ts - st.alerts[rule.name].started)
-    words = Words(f"{rule.name.replace('_', ' ')} is over", f"It lasted {lasted}.")
+    firing = st.alerts[rule.name]
+    cause = _not_before(firing, cause)
+    words = Words(f"{name_of(rule)} is over", f"It lasted {duration(cause.ts - firing.started)}.")
     return _transition(st, rule, cause, words, "cleared")
+
+
+def _not_before(firing: Firing, cause: Cause) -> Cause:
+    """`cause`, no earlier than what was said last: trades come in any order of time, a tick is ahead of what is on its way,
+    and receivers take what is older for a replay.
+    """
+    return cause._replace(ts=max(cause.ts, firing.published))
+
+
+def name_of(rule: Rule) -> str:
+    """For a person."""
+    return rule.name.replace("_", " ")
 
 
 def settle(st: Alerting, cause: Cause, reason: ResolveReason) -> list[Output]:
@@ -205,42 +221,53 @@ def settle(st: Alerting, cause: Cause, reason: ResolveReason) -> list[Output]:
         if rule.enabled and not (moved and not rule.exceeded(firing.worst)):
             continue
         if firing.phase == FIRING and firing.published != OCCURRED:
-            what = f"{name.replace('_', ' ')} no longer applies"
+            what = f"{name_of(rule)} no longer applies"
             body = {
                 "rule_changed": "The rule was changed.",
                 "retired": "The agent was retired.",
             }.get(reason, "")
-            out.append(_transition(st, rule, cause, Words(what, body), reason))
+            out.append(_transition(st, rule, _not_before(firing, cause), Words(what, body), reason))
         del st.alerts[name]
     st.watch = watching(st.alerts)
     return out
 
 
 def repeat(st: Alerting, cause: Cause) -> list[Output]:
-    """Publish again, at `cause.ts` by our clock, what is open and would have been published again if events came.
+    """Say again what is open and would have been said again by `cause.ts`, our clock, if events had come.
 
-    An alert of an agent that has gone quiet, or of a rule that is seldom judged, would else be taken for forgotten. In the
-    words that it was told in last; after a restart these are gone. The state has changed where outputs are returned.
+    An alert of an agent that has gone quiet, or of a rule that is seldom judged, would else be taken for forgotten. What
+    was said last is said again as it was, with the time of then: events may be older than our clock, and what seems to be
+    older than something else is taken for a replay. After a restart the words are gone. Nothing that is stored changes.
     """
     out: list[Output] = []
+    now = cause.ts
     for name, firing in st.alerts.items():
         rule = st.rules.named(name)
-        if rule is None or not rule.enabled or name in REPEAT_THEMSELVES:
-            continue
-        silent = cause.ts - firing.published
         if (
             firing.phase != FIRING
             or firing.published == OCCURRED
-            or not OVERDUE_SECS <= silent < HISTORY_SECS
+            or rule is None
+            or not rule.enabled
+            or name in REPEAT_THEMSELVES
         ):
             continue
-        firing.published = cause.ts
-        since = duration(cause.ts - firing.started)
-        words = firing.words or Words(
-            f"{name.replace('_', ' ')}, still", f"Since {since}; nothing newer is known."
-        )
-        out.append(_transition(st, rule, cause, words))
+        if firing.noted != firing.published:  # an event has said it since, or it was read back
+            firing.noted = firing.published
+            said = now if firing.words is not None else firing.published
+            firing.due = min(max(said + OVERDUE_SECS, now + RESTORED_SECS), now + OVERDUE_SECS)
+        elif now >= firing.due:
+            firing.due = now + OVERDUE_SECS
+            words = firing.words or _still(rule, firing)
+            out.append(_transition(st, rule, cause._replace(ts=firing.published), words))
     return out
+
+
+def _still(rule: Rule, firing: Firing) -> Words:
+    """What is known of an alert without its words."""
+    worst = f" At worst {firing.worst:.1%}." if rule.unit == "%" and rule.settable and not rule.below else ""
+    since = duration(firing.published - firing.started)
+    body = f"{worst} It held for {since} when it was judged last; nothing newer is known.".strip()
+    return Words(f"{name_of(rule)}, still", body)
 
 
 def lost_events(st: Alerting, count: int, cause: Cause, out: list[Output]) -> None:
