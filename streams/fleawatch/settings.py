@@ -171,15 +171,9 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
-        for name in (
-            "control_key",
-            "telegram_token",
-            "slack_webhook",
-            "slack_token",
-            "sms_url",
-            "apprise_urls",
-            "bridge_api_key",
-        ):
+        for name, field in cls.model_fields.items():
+            if SecretStr not in getattr(field.annotation, "__args__", ()):
+                continue
             path = os.environ.get(f"{PREFIX}{name.upper()}_FILE")
             if path and not values.get(name):
                 try:

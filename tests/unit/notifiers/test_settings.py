@@ -4,6 +4,7 @@ import io
 import logging
 import socket
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -183,3 +184,24 @@ def test_every_secret_of_the_settings_is_redacted() -> None:
         "apprise_urls": SecretStr("a://canary1\n b://canary2"),
     }
     assert {TOKEN, HOOK, "xoxb-canary", "a://canary1", "b://canary2"} <= set(settings(**changed).secrets())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, field in Settings.model_fields.items()
+        if SecretStr in getattr(field.annotation, "__args__", ())
+    ],
+)
+def test_every_secret_can_be_in_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """README.md and the manifests say so of each: breaks when one is left out, and its variable is ignored in silence."""
+    monkeypatch.delenv(f"FLEAWATCH_{name.upper()}", raising=False)
+    path = tmp_path / name
+    path.write_text("https://canary.example/x\n", encoding="utf-8")
+    monkeypatch.setenv(f"FLEAWATCH_{name.upper()}_FILE", str(path))
+    found = getattr(Settings.load(), name)
+    assert found.get_secret_value() == "https://canary.example/x"
+    path.unlink()
+    with pytest.raises(ConfigError, match=f"FLEAWATCH_{name.upper()}_FILE: cannot read"):
+        Settings.load()
