@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError
 
 from fleawatch.doctor.protection import Basis
 from fleawatch.settings import Settings
@@ -17,6 +18,7 @@ from fleawatch_schemas.reasons import Rejected
 CLOCK_SECS = 3.0
 INPUTS = ("equity", "trades", "health")
 LAG_SECS = 2.0  # between two looks at it
+_PATIENCE, _PAUSE_SECS = 10, 0.5
 _MOST = 20_000  # records of a partition, looked through for each agent's newest equity
 
 
@@ -56,10 +58,19 @@ class Cluster:
         """Of those that Kafka knows."""
         found: dict[str, Group] = {}
         for name in names:
-            for answer in await self._admin.describe_consumer_groups([name]):
+            for answer in await self._described(name):
                 for group in answer.to_object()["groups"]:
                     found[group["group"]] = Group(group["state"], len(group["members"]))
         return found
+
+    async def _described(self, name: str) -> list[Any]:
+        """A Kafka that has had no group yet begins to prepare for them when it is first asked for one."""
+        for _ in range(_PATIENCE):
+            try:
+                return list(await self._admin.describe_consumer_groups([name]))
+            except (GroupCoordinatorNotAvailableError, NotCoordinatorForGroupError):
+                await asyncio.sleep(_PAUSE_SECS)
+        return list(await self._admin.describe_consumer_groups([name]))
 
     async def lag(self) -> dict[str, int]:
         """Records of each input topic that no worker has committed."""

@@ -15,6 +15,7 @@ from fleawatch.local.servers import find_servers
 from fleawatch.notifiers import ping
 from fleawatch.notifiers.apprise_channel import Apprise
 from fleawatch.notifiers.channel import Channel
+from fleawatch.notifiers.company import say_if_alone
 from fleawatch.notifiers.equity_history import EquityHistory
 from fleawatch.notifiers.history import History
 from fleawatch.notifiers.log import Log
@@ -90,17 +91,19 @@ async def serve(name: str, settings: Settings, telemetry: Telemetry) -> None:
             rebalance_timeout_ms=30_000,  # a call on its way may finish: see worker.RELEASE_SECS
             metadata_max_age_ms=10_000,  # the topic may be created after us
         )
+        worker = Worker(
+            channel, consumer, servers, settings,
+            routes=routes_of(settings), telemetry=telemetry, timing=Timing(),
+        )  # fmt: skip
+        asking = asyncio.create_task(say_if_alone(servers, settings, name))
         try:
-            worker = Worker(
-                channel, consumer, servers, settings,
-                routes=routes_of(settings), telemetry=telemetry, timing=Timing(),
-            )  # fmt: skip
             await _run(worker, consumer, stop)
         except KafkaError as error:
             raise BrokerUnavailable(
                 f"Kafka at {servers}: {type(error).__name__}", hint="is the broker running?"
             ) from error
         finally:
+            asking.cancel()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(consumer.stop(), LEAVE_SECS)
 

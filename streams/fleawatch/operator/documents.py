@@ -25,7 +25,7 @@ class Mistake(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file's top mapping, and on which line each key stands."""
+    """A file's top mapping, and on which line each key and each item of a list stands."""
 
     path: Path
     content: dict[str, Any]
@@ -77,8 +77,10 @@ def read(path: Path) -> Document:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{path} cannot be read: {exc}") from None
+    except OSError as exc:
+        raise ConfigError(f"{path} cannot be read: {exc.strerror or exc}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} cannot be read: it is not UTF-8") from None
     loader = yaml.SafeLoader(text)
     lines: dict[Place, int] = {}
     try:
@@ -105,6 +107,7 @@ def _value(
     if isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN:
         raise ConfigError(f"{path}:{line}: no YAML of ours: the tag {node.tag!r:.80}")
     if isinstance(node, yaml.SequenceNode):
+        lines |= {(*place, str(at)): item.start_mark.line + 1 for at, item in enumerate(node.value)}
         return [_value(loader, item, (*place, str(at)), lines, path) for at, item in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):
         return loader.construct_object(node)

@@ -1,16 +1,20 @@
 """`fleawatch routes check|test`: where alerts go, and why."""
 
+import re
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import click
 
-from fleawatch.alerting.defaults import TIERS
-from fleawatch.alerting.journey import journey
+from fleawatch.alerting.clockface import DAYS
 from fleawatch.alerting.routes import Routes
+from fleawatch.core.overrides import RULE_NAMES
+from fleawatch.core.rule_checks import nearest
 from fleawatch.core.rules import DEFAULTS, SEVERITIES
 from fleawatch.errors import ConfigError
+from fleawatch.operator.routes_answer import COLUMNS, answer, doubts
 from fleawatch.operator.routes_file import read_routes, routes_of
 from fleawatch.operator.tables import show
 from fleawatch.settings import Settings
@@ -19,7 +23,8 @@ from fleawatch_schemas.wire import Alert, Severity
 FORMAT = click.option(
     "--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
-_OWN = ("agent", "rule", "severity")
+_OWN: Final = ("agent", "rule", "severity")
+_MOMENT: Final = re.compile(r"(?:(mon|tue|wed|thu|fri|sat|sun) )?([01]\d|2[0-3]):([0-5]\d)")
 
 
 @click.group()
@@ -30,11 +35,13 @@ def routes() -> None:
 @routes.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
-    """Read FILE and say what is wrong with it. Needs no Kafka."""
-    found = read_routes(file, routes_of(Settings.load(routes=None)))
-    own = len(found.routes) - len(routes_of(Settings.load(routes=None)).routes)
-    click.echo(f"{file}: good, {own} routes before the default ones")
-    _warn(found)
+    """Read FILE and say what is wrong with it, or hardly meant. Needs no Kafka."""
+    base = _defaults()
+    found = read_routes(file, base)
+    own = len(found.routes) - len(base.routes)
+    click.echo(f"{file}: good; {own} {'route' if own == 1 else 'routes'} before the default ones")
+    for doubt in doubts(found, own):
+        click.echo(f"  ! {doubt}")
 
 
 @routes.command()
@@ -42,23 +49,25 @@ def check(file: Path) -> None:
 @click.option(
     "--alert", "words", multiple=True, metavar="NAME=VALUE", help="agent, rule, severity, or a label."
 )
-@click.option("--at", help="When it fires, like 23:30; else now.", metavar="HH:MM")
+@click.option("--at", help="When it fires, like 23:30 or 'sat 23:30'; else now.", metavar="[DAY] HH:MM")
 @FORMAT
 def test(file: Path | None, words: tuple[str, ...], at: str | None, form: str) -> None:
-    """Say where an alert would go, when, and which stage decides it.
+    """Say where an alert would go, when, and which stage decides it. Needs no Kafka, so an agent's group and other
+    labels are to be given, too.
 
-    For example: fleawatch routes test --alert agent=scalp-1 --alert rule=drawdown_exceeded --at 23:30
+    For example: fleawatch routes test --alert rule=agent_stopped --alert group=crypto --at 23:30
     """
-    settings = Settings.load()
-    found = routes_of(settings) if file is None else read_routes(file, routes_of(Settings.load(routes=None)))
-    now = time.time() if at is None else _today(at, found)
+    found = routes_of(Settings.load()) if file is None else read_routes(file, _defaults())
+    now = time.time() if at is None else _moment(at, found, time.time())
     alert, labels = _alert(dict(_pair(word) for word in words), now)
-    rows: list[dict[str, Any]] = []
-    for channel in TIERS:
-        rows += [
-            {"channel": channel, **step._asdict()} for step in journey(channel, found, alert, labels, now)
-        ]
-    show(rows, ("channel", "at", "what", "stage", "route", "why"), form)
+    rows = list(answer(found, alert, labels, now))
+    if form == "table":
+        click.echo(f"{alert.severity} {alert.rule} of {alert.agent_id}; times are of {found.zone}\n")
+    show(rows, COLUMNS, form)
+
+
+def _defaults() -> Routes:
+    return routes_of(Settings.load(routes=None))
 
 
 def _pair(word: str) -> tuple[str, str]:
@@ -73,33 +82,34 @@ def _pair(word: str) -> tuple[str, str]:
 def _alert(given: dict[str, str], now: float) -> tuple[Alert, dict[str, str]]:
     rule = given.get("rule", "drawdown_exceeded")
     known = DEFAULTS.named(rule)
-    severity = given.get("severity", known.severity if known else "WARN")
-    if severity not in SEVERITIES:
-        raise ConfigError(f"severity {severity!r:.80} is none", hint=f"one of {', '.join(SEVERITIES)}")
-    chosen: Severity = next(one for one in SEVERITIES if one == severity)
+    if known is None:
+        raise ConfigError(f"there is no rule {rule!r:.80}", hint=nearest(rule, RULE_NAMES).removeprefix("; "))
+    chosen = _severity(given.get("severity", known.severity))
     agent = given.get("agent", "some-agent")
     labels = {name: value for name, value in given.items() if name not in _OWN}
     alert = Alert(
         alert_id="0" * 16, agent_id=agent, rule=rule, severity=chosen, status="firing", title=f"{agent}: {rule}",
-        body="", started_ts=now, ts=now, runbook=known.runbook if known else "-", labels=labels,
+        body="", started_ts=now, ts=now, runbook=known.runbook, labels=labels,
     )  # fmt: skip
     return alert, labels
 
 
-def _today(clock: str, found: Routes) -> float:
-    from datetime import datetime
-
-    try:
-        hour, minute = (int(part) for part in clock.split(":"))
-        return datetime.now(found.zone).replace(hour=hour, minute=minute, second=0, microsecond=0).timestamp()
-    except ValueError:
-        raise ConfigError(f"--at {clock!r:.80} is no time of day", hint="for example --at 23:30") from None
+def _severity(word: str) -> Severity:
+    for one in SEVERITIES:
+        if one == word:
+            return one
+    raise ConfigError(f"there is no severity {word!r:.80}", hint=f"one of {', '.join(SEVERITIES)}")
 
 
-def _warn(found: Routes) -> None:
-    for route in found.routes:
-        critical = route.match.get("severity", ("CRITICAL",))
-        if "CRITICAL" in critical and len(route.receivers) == 1 and not found.failover:
-            click.echo(
-                f"{route.name}: what is critical goes to {route.receivers[0]} alone, and nobody stands in for it"
-            )
+def _moment(text: str, found: Routes, now: float) -> float:
+    """Of today, or of the next such day, by the routes' clock."""
+    said = _MOMENT.fullmatch(text.strip().lower())
+    if said is None:
+        raise ConfigError(
+            f"--at {text!r:.80} is no time of day", hint="for example --at 23:30, --at 'sat 23:30'"
+        )
+    day, hour, minute = said[1], int(said[2]), int(said[3])
+    here = datetime.fromtimestamp(now, found.zone)
+    ahead = 0 if day is None else (DAYS.index(day) - here.weekday()) % 7
+    on = (here + timedelta(days=ahead)).date()
+    return datetime(on.year, on.month, on.day, hour, minute, tzinfo=found.zone).timestamp()

@@ -192,7 +192,7 @@ class _File:
         names = self._texts(place, given)
         for name in names:
             if name not in RECEIVERS:
-                self._wrong(place, name, f"one of {', '.join(RECEIVERS)}{nearest(name, RECEIVERS)}")
+                self._wrong(place, name, f"a receiver{nearest(name, RECEIVERS)}")
         return names
 
     def _texts(self, place: Place, given: Any) -> tuple[str, ...]:

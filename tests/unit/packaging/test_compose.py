@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
+from fleawatch.alerting.defaults import DEFAULTS
 from fleawatch.cli import COMMANDS
 from fleawatch.notifiers.command import CHANNELS
+from fleawatch.operator.routes_file import read_routes
 from fleawatch.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[3]
@@ -61,6 +63,22 @@ def test_two_workers_and_every_channel() -> None:
     assert OURS["worker"]["deploy"]["replicas"] == 2
     channels = {service["command"][1] for service in OURS.values() if service["command"][0] == "notify"}
     assert channels == {*CHANNELS, "ping"}
+
+
+def test_those_who_tell_people_are_given_the_same_routes() -> None:
+    """They decide by themselves: breaks when one would decide by other routes, or another clock, than the rest."""
+    given = {
+        name: (service["environment"]["FLEAWATCH_ROUTES"], service["environment"]["FLEAWATCH_TIME_ZONE"])
+        for name, service in OURS.items()
+        if service["command"][0] == "notify" and service["command"][1] in {*CHANNELS} - {"log"}
+    }
+    assert len(given) == len(CHANNELS) - 1
+    ((path, zone),) = set(given.values())
+    assert zone == "${TIME_ZONE:-UTC}"
+    assert all(OURS[name]["configs"] == [{"source": "routes", "target": path}] for name in given)
+    found = re.search(r":-(.+)\}", COMPOSE["configs"]["routes"]["file"])
+    assert found is not None
+    assert read_routes(ROOT / found[1]) == DEFAULTS
 
 
 def test_sample_agents_are_there_on_request_only() -> None:

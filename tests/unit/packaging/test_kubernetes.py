@@ -10,7 +10,10 @@ import pytest
 import yaml
 from kubernetes_validate.utils import ValidationError, validate
 
+from fleawatch.alerting.defaults import DEFAULTS
 from fleawatch.cli import COMMANDS
+from fleawatch.notifiers.command import CHANNELS
+from fleawatch.operator.routes_file import read_routes
 from fleawatch.settings import PREFIX, Settings
 from unit.packaging.kustomize import pod_spec, render
 
@@ -71,7 +74,7 @@ def test_pod_is_restricted(workload: dict[str, Any]) -> None:
     assert pod["seccompProfile"] == {"type": "RuntimeDefault"}
     assert spec["automountServiceAccountToken"] is False
     assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
-    assert all({"emptyDir", "secret"} & set(volume) for volume in spec["volumes"])
+    assert all({"emptyDir", "secret", "configMap"} & set(volume) for volume in spec["volumes"])
     for container in spec["containers"]:
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,
@@ -102,8 +105,33 @@ def test_command_and_settings_exist(workload: dict[str, Any]) -> None:
             assert variable["name"].removesuffix("_FILE") in fields
 
 
+def test_there_is_a_notifier_for_every_channel_and_for_the_dead_mans_switch() -> None:
+    assert {name.removeprefix("notifier-") for name in WORKLOAD_NAMES if name.startswith("notifier-")} == {
+        *CHANNELS, "ping"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("channel", [name for name in CHANNELS if name != "log"])
+def test_those_who_tell_people_are_given_the_same_routes(channel: str, tmp_path: Path) -> None:
+    """They decide by themselves: breaks when one would decide by other routes than the rest."""
+    workload = next(one for one in WORKLOADS if one["metadata"]["name"] == f"notifier-{channel}")
+    spec = pod_spec(workload)
+    assert spec is not None
+    (container,) = spec["containers"]
+    path = next(one["value"] for one in container["env"] if one["name"] == "FLEAWATCH_ROUTES")
+    mount = next(one for one in container["volumeMounts"] if one["mountPath"] == str(Path(path).parent))
+    volume = next(one for one in spec["volumes"] if one["name"] == mount["name"])
+    found = next(
+        one for one in DOCUMENTS
+        if one["kind"] == "ConfigMap" and one["metadata"]["name"] == volume["configMap"]["name"]
+    )  # fmt: skip
+    file = tmp_path / "routes.yaml"
+    file.write_text(found["data"][Path(path).name], encoding="utf-8")
+    assert read_routes(file) == DEFAULTS
+
+
 def test_settings_map_names_settings_and_holds_no_secret() -> None:
-    settings = next(document for document in DOCUMENTS if document["kind"] == "ConfigMap")["data"]
+    settings = next(one for one in DOCUMENTS if one["metadata"]["name"] == "fleawatch-settings")["data"]
     values = {name.removeprefix(PREFIX).lower(): value for name, value in settings.items()}
     assert Settings.load(**values).bootstrap_servers
     assert not any("token" in name or "webhook" in name for name in values)
@@ -121,7 +149,9 @@ def test_policies_deny_first_and_then_allow_what_is_labelled() -> None:
         for w in WORKLOADS
         if _covered(policies["receivers"]["podSelector"], _labels_of_pods(w))
     }
-    assert can_leave == {"bot", "notifier-apprise", "notifier-slack", "notifier-sms", "notifier-telegram"}
+    assert can_leave == {
+        "bot", "notifier-apprise", "notifier-ping", "notifier-slack", "notifier-sms", "notifier-telegram"
+    }  # fmt: skip
     assert all(
         _covered(policies["kafka"]["podSelector"], _labels_of_pods(workload)) for workload in WORKLOADS
     )
