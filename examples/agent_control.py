@@ -5,6 +5,8 @@ Then `fleawatch pause my-agent --reason "a look at it"`, and `resume`, `kill`, `
 
 import logging
 import random
+import signal
+import sys
 import time
 
 from fleawatch import Emitter
@@ -54,6 +56,7 @@ def on_flatten(reason: str) -> None:
     exchange.close_all()
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # as Ctrl-C: the emitter says that the agent is stopping
 with Emitter(
     "my-agent", on_pause=on_pause, on_resume=on_resume, on_kill=on_kill, on_flatten=on_flatten
 ) as fw:

@@ -10,14 +10,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from engine_app.fleet import python
 from fleawatch import AsyncEmitter
 from fleawatch.control.signing import Signer
 from fleawatch.operator.compacted import write
+from fleawatch.operator.control_desk import ControlDesk, Order
 from fleawatch.operator.notebook import Notebook
 from fleawatch.operator.store import Store
 from fleawatch.settings import Settings
@@ -137,6 +140,29 @@ async def test_an_agent_that_is_away_is_not_confirmed_and_obeys_when_it_is_back(
     async with AsyncEmitter("momentum-1", signed, on_pause=lambda _: None) as fw:
         assert await fw.wait_until_ready(20)
         assert fw.control == "paused"
+
+
+@pytest.mark.parametrize("off", [-60.0, 60.0])
+async def test_where_clocks_differ_it_is_confirmed_by_the_desired_state(
+    signed: Settings, monkeypatch: pytest.MonkeyPatch, off: float
+) -> None:
+    """Would say that the agent refused to pause, while it does."""
+
+    def on_pause(_: str) -> None:
+        time.sleep(0.5)
+
+    wrong = SimpleNamespace(time=lambda: time.time() + off, monotonic=time.monotonic)
+    monkeypatch.setattr("fleawatch.operator.control_desk.time", wrong)
+    settings = signed.model_copy(update={"control_key": SecretStr(SEED)})
+    async with (
+        AsyncEmitter("momentum-1", signed, on_pause=on_pause, on_flatten=on_pause) as fw,
+        ControlDesk(settings, settings.bootstrap_servers) as desk,
+    ):
+        assert await fw.wait_until_ready(20)
+        (paused,) = await desk.give([Order("momentum-1", "pause", "x", "ada")], timeout=20)
+        assert (paused.status, fw.control) == ("applied", "paused")
+        (flattened,) = await desk.give([Order("momentum-1", "flatten", "x", "ada")], timeout=10)
+        assert flattened.status == "refused", "there is no desired state that says so"
 
 
 async def test_nobody_is_resumed_over_the_limit(operator: Operator, signed: Settings) -> None:

@@ -112,7 +112,10 @@ def test_a_killed_agent_misses_its_last_100_ms_and_its_next_run_delivers_the_res
     try:
         with diary.open("wb") as out:
             agent = subprocess.Popen([sys.executable, str(AGENT)], stdout=out, env=env)
-            time.sleep(3.0)
+            deadline = time.monotonic() + 60
+            while diary.read_bytes().count(b"\n") < 500:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
             killed_at = time.time()
             agent.kill()
             agent.wait()
@@ -133,8 +136,9 @@ def test_a_killed_agent_misses_its_last_100_ms_and_its_next_run_delivers_the_res
     missing = [ts for seq, ts in emitted if seq not in set(seqs)]
     assert all(ts > killed_at - 0.25 for ts in missing), "100 ms, and some for a busy machine"
     gaps = sum(after - before - 1 for before, after in pairwise(seqs))
-    assert len(missing) <= gaps + 100, "all but what came in the last look at the memory"
-    assert gaps or len(missing) < 20
+    assert gaps <= len(missing) <= gaps + 1, (
+        "all lies before an event that arrived, but for the call it was killed in"
+    )
     assert [event["epoch"] for event in events] == sorted(event["epoch"] for event in events)
     assert events[-1]["epoch"] == fw.epoch > epoch
     assert events[-1]["seq"] == 0

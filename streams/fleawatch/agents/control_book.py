@@ -28,6 +28,7 @@ class Standing:
 
     __slots__ = (
         "alert_id",
+        "began",
         "confirmed",
         "last",
         "latch",
@@ -47,7 +48,8 @@ class Standing:
         self.alert_id: str | None = None  # that the command names
         self.confirmed = 0.0  # when; 0: not yet
         self.refused = ""  # why the agent said no
-        self.sent = newest.ts  # the command, the last time
+        self.began = min(newest.ts, now)  # the order: by our clock where its giver's is ahead
+        self.sent = self.began  # the command, the last time
         self.told = 0.0  # that it is unconfirmed, the last time
         self.withdrawn: list[Ask] = []  # told of, and no longer asked
         self.merge(newest, now)
@@ -107,18 +109,20 @@ class ControlBook:
         standing = self._standings.get(agent)
         if standing is None:
             standing = self._standings[agent] = Standing(record, now)
-            self._refer(standing)
+            self._refer(standing, now)
         else:
             before = standing.newest
             standing.merge(record, now)
             rank = (record.version, STRICTNESS[record.state])
             if rank > (before.version, STRICTNESS[before.state]):
-                if standing.waits and record.ts - before.ts >= confirm_secs:
-                    ask = Ask(before.command_id or "", before.state, before.ts, record.ts)
-                    standing.withdrawn.append(ask)
-                standing.newest, standing.sent, standing.told = record, record.ts, 0.0
+                began = min(record.ts, now)
+                if standing.waits and began - standing.began >= confirm_secs:
+                    standing.withdrawn.append(
+                        Ask(before.command_id or "", before.state, standing.began, began)
+                    )
+                standing.newest, standing.began, standing.sent, standing.told = record, began, began, 0.0
                 standing.confirmed, standing.refused, standing.alert_id = 0.0, "", None
-                self._refer(standing)
+                self._refer(standing, now)
         home = partition_for(agent.encode(), self._partitions)
         if standing.latch.held == "running":
             self._held[home].discard(agent)
@@ -134,7 +138,7 @@ class ControlBook:
                 self.flattens[command.command_id] = Flatten(command, min(command.issued_ts, now))
                 self.open[partition_for(command.agent_id.encode(), self._partitions)].add(command.agent_id)
         elif (standing := self._standings.get(command.agent_id)) is not None:
-            self._refer(standing)
+            self._refer(standing, now)
 
     def take_ack(self, ack: CommandAck, confirm_secs: float) -> None:
         """An agent's answer; a later one does not take back that it applied the command."""
@@ -146,8 +150,8 @@ class ControlBook:
         standing = self._standings.get(ack.agent_id)
         if standing is None or standing.newest.command_id != ack.command_id:
             return
-        late = ack.ts - standing.newest.ts >= confirm_secs
-        self._refer(standing)
+        late = ack.ts - standing.began >= confirm_secs
+        self._refer(standing, standing.sent)
         if standing.confirmed and late and not standing.told:
             standing.told = ack.ts  # by another worker, perhaps
 
@@ -160,14 +164,14 @@ class ControlBook:
         """All that was to be sent and told of the agent has been."""
         self.open[partition].discard(agent_id)
 
-    def _refer(self, standing: Standing) -> None:
+    def _refer(self, standing: Standing, now: float) -> None:
         """Take over what is known of the command that says what the control state says."""
         agent, name = standing.newest.agent_id, standing.newest.command_id
         if name is None:
             return
         command = self._commands.get(agent)
         if command is not None and command.command_id == name:
-            standing.sent = max(standing.sent, command.issued_ts)
+            standing.sent = max(standing.sent, min(command.issued_ts, now))
             standing.alert_id = command.alert_id or standing.alert_id
         ack = self._acks.get((agent, name))
         if ack is not None and ack.status == "applied":

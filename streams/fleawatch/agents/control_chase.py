@@ -97,18 +97,20 @@ class Chaser:
                         agent_id,
                         command_id,
                         what=what,
-                        since=newest.ts,
+                        since=standing.began,
                         now=now,
                         why=end[0],
                         reason=end[1],
                     )
                 )
             standing.told = 0.0
-        elif now - max(newest.ts, since) >= rule.threshold and now - standing.told >= REPUBLISH_SECS:
+        elif now - max(standing.began, since) >= rule.threshold and now - standing.told >= REPUBLISH_SECS:
             standing.told = now
             refused = standing.refused
             out.append(
-                unconfirmed(rule, agent_id, command_id, what=what, since=newest.ts, refused=refused, now=now)
+                unconfirmed(
+                    rule, agent_id, command_id, what=what, since=standing.began, refused=refused, now=now
+                )
             )
         return waits
 

@@ -2,13 +2,12 @@
 
 import hashlib
 import logging
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from fleawatch.errors import ConfigError
-from fleawatch.kit.home import Home
+from fleawatch.kit.home import Home, next_epoch
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +31,10 @@ class Place:
         """
         try:
             self._home = Home(self.directory)
-            self.epoch = self._home.begin_epoch(0)
+            self.epoch = self._home.begin_epoch()
         except OSError as exc:
             log.warning("the start is not stored, the clock must not go back: %s", exc)
-            self.epoch = int(time.time() * 1000)
+            self.epoch = next_epoch(self.directory)
         except ConfigError:
             raise ConfigError(
                 f"another bridge uses {self.directory}", hint="end it: an agent is polled by one bridge"

@@ -26,16 +26,15 @@ class Voice:
         Raises:
             Rejected: a figure is beyond the contract.
         """
-        out = []
+        health = encode(self._health(poll, due_secs))
+        decode_health(health)
+        out = [("health", health)]
         if poll.figures is not None:
             equity = encode(self._equity(poll))
             decode_equity(equity)
-            self._equity_seq += 1
-            out.append(("equity", equity))
-        health = encode(self._health(poll, due_secs))
-        decode_health(health)
+            out.insert(0, ("equity", equity))
         self._health_seq += 1
-        out.append(("health", health))
+        self._equity_seq += len(out) - 1
         return out
 
     def _equity(self, poll: Poll) -> Equity:

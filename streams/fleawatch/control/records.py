@@ -19,6 +19,9 @@ from fleawatch_schemas.wire_entry import AccountEntry
 
 LONGEST_SECS: Final = 30.0
 """A command is obeyed for at most so long after it was issued; after that only the control state says what to do."""
+EXPIRED: Final = "it expired"
+FUTURE: Final = "it was issued"
+"""How an agent's refusals begin that are due to clocks: its control state says the same, and holds at any time."""
 RecordT = TypeVar("RecordT", ControlState, Command, AccountEntry)
 
 

@@ -136,7 +136,10 @@ async def _between(consumer: AIOKafkaConsumer, tp: TopicPartition, start: int, s
                     event = decode_equity(record.value or b"")
                 except Rejected:
                     continue
-                found[event.agent_id] = Basis(event.equity_basis == "cash", event.net_deposits is not None)
+                late = record.timestamp / 1000 - event.ts
+                found[event.agent_id] = Basis(
+                    event.equity_basis == "cash", event.net_deposits is not None, late
+                )
     return found
 
 

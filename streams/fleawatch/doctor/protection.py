@@ -3,7 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from fleawatch.control.records import LONGEST_SECS
+from fleawatch.core.alerts import duration
 from fleawatch.core.registry import Registry
+from fleawatch.core.trip import FRESH_SECS
 from fleawatch.doctor.findings import Finding, Level
 from fleawatch.top.model import Row
 
@@ -23,6 +26,8 @@ class Basis(NamedTuple):
     cash: bool
     flows: bool
     """It says what was deposited and withdrawn."""
+    late_secs: float = 0.0
+    """From its time to the broker's; negative: the agent's clock is ahead."""
 
 
 def protection(
@@ -76,8 +81,23 @@ def _weakened(row: Row, basis: Basis | None, registry: Registry, say: _Say) -> I
     if not row.entry.expected:
         yield say("warning", "silence is no alert (expected: false): nobody is told of a stop",
                   "`fleawatch agents apply` with expected: true")  # fmt: skip
+    if basis is not None and abs(basis.late_secs) > LONGEST_SECS:
+        yield from _untimely(basis.late_secs, say)
     if basis is not None and basis.cash:
         yield say("warning", "equity is cash: an open position looks like a loss, so this alerts but never pauses",
                   "send equity marked to market, docs/contracts.md")  # fmt: skip
     elif basis is not None and not basis.flows:
         yield say("note", "no net_deposits are sent: a withdrawal looks like a loss, a deposit hides one", "")
+
+
+def _untimely(late_secs: float, say: _Say) -> Iterator[Finding]:
+    hint = "run NTP there, or look what holds its events up; docs/runbooks/data-quality.md"
+    if late_secs > FRESH_SECS:
+        yield say("warning", f"its newest equity was {duration(late_secs)} old when it came: over the limit this alerts "
+                  "but never pauses", hint)  # fmt: skip
+    elif late_secs > 0:
+        yield say("warning", f"its newest equity was {duration(late_secs)} old when it came: is its clock so far behind? "
+                  "Then it refuses commands", hint)  # fmt: skip
+    else:
+        yield say("warning", f"its clock is {duration(-late_secs)} ahead: it refuses commands as expired, and obeys its "
+                  "control state only", hint)  # fmt: skip

@@ -45,7 +45,10 @@ STRANGER: Final = "unreadable"
 
 
 class Control:
-    """`state` is what the agent is to be; before the control state was read "paused", unless `starts_paused` is off."""
+    """`state` is what the agent is to be; before the control state was read "paused".
+
+    With `starts_paused` off that is before the disk was asked only.
+    """
 
     def __init__(
         self,
@@ -58,8 +61,8 @@ class Control:
         settled: threading.Event,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.state: State = "paused" if starts_paused else "running"
-        self.may_open = not starts_paused
+        self.state: State = "paused"
+        self.may_open = False
         self.settled = settled
         """Set once the control state was read and the agent's code has been told of it."""
         self._agent_id = agent_id

@@ -24,7 +24,6 @@ from fleawatch.kit.link import Link
 from fleawatch.kit.scribe import Scribe
 from fleawatch.kit.segment import TOPICS, Item
 from fleawatch.kit.spool import Spool
-from fleawatch_schemas.wire import Equity, Health, Trade, encode
 
 log = logging.getLogger(__name__)
 
@@ -41,16 +40,13 @@ MEMORY_EVENTS: Final = 20_000
 # How full the spill (or without one, the memory) may be for an event of each topic to be taken, in the order of TOPICS.
 ROOM: Final = (0.9, 1.0, 0.8)
 
-Event = Equity | Trade | Health
-_INDEX: dict[type[Event], int] = {Equity: 0, Trade: 1, Health: 2}
-
 
 class Courier:
     """`waiting_events` is what is not yet delivered, wherever it is."""
 
     def __init__(
         self,
-        inbox: deque[Event],
+        inbox: deque[tuple[int, bytes]],
         lanes: Sequence[Lane],
         link: Link,
         spill_limit: int,
@@ -95,6 +91,8 @@ class Courier:
         else:
             try:
                 self._spool = await self._scribe.do(open_spool)
+                self._waiting.extend(self._spool.rescued)
+                self._waiting_bytes = sum(len(item.raw) for item in self._waiting)
             except OSError as exc:
                 self._disk_trouble = str(exc)
                 log.warning("events are kept in memory only: %s", exc)
@@ -144,7 +142,7 @@ class Courier:
                     await self._scribe.do(partial(spool.note_newest, list(self._newest.values())))
 
     def take_in(self) -> None:
-        """Encode some of what the agent has handed over, and let in what there is room for."""
+        """Look at some of what the agent has handed over, and let in what there is room for."""
         inbox = self._inbox
         if not inbox:
             return
@@ -154,12 +152,11 @@ class Courier:
         stored = 0 if self._spool is None else self._spool.size
         most_bytes = [share * free - stored for share in ROOM]
         for _ in range(min(len(inbox), AT_ONCE)):
-            event = inbox.popleft()
-            index = _INDEX[type(event)]
+            index, raw = inbox.popleft()
             if count >= most[index] or size >= most_bytes[index]:
                 self._lanes[index].dropped += 1
             else:
-                item = Item(index, encode(event))
+                item = Item(index, raw)
                 waiting.append(item)
                 count += 1
                 size += len(item.raw)

@@ -8,6 +8,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -21,9 +22,10 @@ from fleawatch.kit.courier import Courier
 from fleawatch.kit.endpoint import Endpoint, bind
 from fleawatch.kit.examiner import CHECK_SECS, Examiner
 from fleawatch.kit.heart import Heart, tell
-from fleawatch.kit.home import Home
+from fleawatch.kit.home import Home, next_epoch
 from fleawatch.kit.lane import Lane
 from fleawatch.kit.link import Link
+from fleawatch.kit.newest import Newest
 from fleawatch.kit.open_emitters import OPEN
 from fleawatch.kit.orders import Orders
 from fleawatch.kit.pages import View, pages
@@ -106,8 +108,9 @@ class Emitter:
         self.health_port: int | None = None
         """Where the agent's port is, once it is open."""
         self._lanes = (Lane(), Lane(), Lane())
-        self._inbox: deque[Equity | Trade | Health] = deque()
+        self._inbox: deque[tuple[int, bytes]] = deque()
         self._home: Home | None = None
+        self._newest: Newest | None = None
         self._backstage: Backstage | None = None
         self._state: Literal["new", "open", "closed", "forked"] = "new"
 
@@ -116,7 +119,7 @@ class Emitter:
 
         Raises:
             ConfigError: no servers are set, another emitter holds the spill folder, or the port is taken.
-            Rejected: the agent's id, the heartbeat's interval or a label is not what the contract allows.
+            Rejected: the agent's id, the heartbeat's interval, a label or a check's name is not what the contract allows.
         """
         if self._state != "new":
             raise RuntimeError("an emitter is started once: make a new one")
@@ -129,15 +132,17 @@ class Emitter:
             self.epoch = self._home.begin_epoch(newest_epoch(self._spill_dir))
         except OSError as exc:
             log.warning("%s: events are kept in memory only: %s", self.agent_id, exc)
-            self.epoch = int(time.time() * 1000)
+            self.epoch = next_epoch(self._spill_dir, newest_epoch(self._spill_dir))
         except ConfigError:
             if listening is not None:
                 listening.close()
             raise
         link = Link(self._settings, self.agent_id)
-        orders, held = self._orders, self._home is not None
-        if held:
+        orders = self._orders
+        if self._home is not None:
             orders.remember_in(self._spill_dir)
+            with suppress(OSError):  # the newest events are on disk as well, some milliseconds later
+                self._newest = Newest(self._spill_dir, self.epoch, self._home.epoch_before)
         if turning is not None:
             orders.of_loop(turning.loop)
             self._examiner.of_loop(turning.loop)
@@ -156,7 +161,7 @@ class Emitter:
         self._backstage = Backstage(
             self.agent_id,
             Courier(self._inbox, self._lanes, link, self._spill_limit),
-            (lambda: Spool(self._spill_dir, self.epoch)) if held else None,
+            None if self._home is None else self._open_spool,
             Heart(self._examiner, self._beat, self._heartbeat_secs),
             orders,
             endpoint=endpoint,
@@ -173,6 +178,8 @@ class Emitter:
             self._state = "closed"
         self._orders.shut()
         result = Undelivered(*self._backstage.end(timeout))
+        if self._newest is not None and not result.lost:
+            self._newest.close()
         if self._home is not None:
             self._home.close()
         OPEN.discard(self)
@@ -203,11 +210,14 @@ class Emitter:
                 1, self.agent_id, self.epoch, lane.seq, time.time() if ts is None else ts, equity,
                 balance, open_positions, net_deposits, unrealised_pnl, equity_basis, currency,
             )  # fmt: skip
-            if not plain_equity(event):
+            if plain_equity(event):
+                raw = encode(event)
+            else:
                 event = tidy(event)
-                decode_equity(encode(event))
+                raw = encode(event)
+                decode_equity(raw)
             self._last_equity = event
-            self._hand_over(lane, event)
+            self._hand_over(0, raw)
 
     def trade(
         self,
@@ -232,10 +242,13 @@ class Emitter:
                 1, self.agent_id, self.epoch, lane.seq, exit_ts, trade_id, strategy, asset, side, size,
                 entry_price, exit_price, entry_ts, exit_ts, fees, slippage, funding,
             )  # fmt: skip
-            if not plain_trade(event):
+            if plain_trade(event):
+                raw = encode(event)
+            else:
                 event = tidy(event)
-                decode_trade(encode(event))
-            self._hand_over(lane, event)
+                raw = encode(event)
+                decode_trade(raw)
+            self._hand_over(1, raw)
 
     def health(
         self,
@@ -257,9 +270,9 @@ class Emitter:
                 errors_1h, last_error, latency, last_action_ts, self._equity_interval_secs,
                 self._orders.labelled(self._labels),
             )  # fmt: skip
-            event = tidy(event)
-            decode_health(encode(event))
-            self._hand_over(lane, event)
+            raw = encode(tidy(event))
+            decode_health(raw)
+            self._hand_over(2, raw)
 
     def acted(self) -> None:
         """The strategy did what it does: call it once a round. Its check fails when that stays away."""
@@ -309,6 +322,7 @@ class Emitter:
         event = Health(
             1, self.agent_id, 0, 0, 0.0, "ok", 0.0, self._heartbeat_secs,
             equity_interval_secs=self._equity_interval_secs, labels=self._labels,
+            checks={name: wire.Check(ok=True) for name in self._examiner.names},
         )  # fmt: skip
         decode_health(encode(event))
 
@@ -320,16 +334,27 @@ class Emitter:
     def _uptime(self) -> float:
         return time.monotonic() - self._began
 
-    def _hand_over(self, lane: Lane, event: Equity | Trade | Health) -> None:
+    def _hand_over(self, topic: int, raw: bytes) -> None:
         """The event is valid and its number used up, whatever becomes of it: a lost one shows as a gap."""
+        lane = self._lanes[topic]
         if self._state != "open":
             lane.refuse_use(self._state, self.agent_id)
             return
         lane.seq += 1
+        if self._newest is not None:
+            self._newest.keep(topic, raw)
         if len(self._inbox) < INBOX_EVENTS:
-            self._inbox.append(event)
+            self._inbox.append((topic, raw))
         else:
             lane.lost_at_door += 1
+
+    def _open_spool(self) -> Spool:
+        """In the thread for the disk."""
+        newest = self._newest
+        spool = Spool(self._spill_dir, self.epoch, kept=() if newest is None else newest.found)
+        if newest is not None and not spool.rescued:
+            newest.forget()
+        return spool
 
     def after_fork(self) -> None:
         """In the child: the threads are gone, so what is the parent's stays the parent's."""

@@ -12,6 +12,7 @@ from typing import Final
 from fleawatch.kit.checks import Answer, Check, Finding
 from fleawatch.kit.redact import redact
 from fleawatch.kit.threads import in_thread
+from fleawatch_schemas.bounds import MAX_NUMBER
 
 FRESH_SECS: Final = 5.0
 CHECK_SECS: Final = 3.5
@@ -35,6 +36,10 @@ class Examiner:
         self._begun: dict[str, asyncio.Future[Answer | Awaitable[Answer]]] = {}
         self._run: asyncio.Task[dict[str, Finding]] | None = None
         self._done_at = -1e9
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._checks)
 
     def add(self, name: str, check: Check) -> None:
         """From any thread."""
@@ -66,6 +71,7 @@ class Examiner:
                 answer = await asyncio.shield(begun)
                 if isawaitable(answer):
                     answer = await self._awaited(answer)
+            return _finding(answer)
         except TimeoutError:
             begun.add_done_callback(_forget)
             return Finding(ok=False, detail=f"no answer within {self._check_secs:g} s")
@@ -76,9 +82,6 @@ class Examiner:
             return Finding(ok=False, detail="cancelled")
         except (Exception, SystemExit, KeyboardInterrupt) as exc:  # noqa: BLE001 - a check may raise whatever it likes
             return Finding(ok=False, detail=redact(f"{type(exc).__name__}: {exc}"))
-        if isinstance(answer, Finding):
-            return answer._replace(ok=bool(answer.ok), detail=redact(answer.detail))
-        return Finding(ok=answer is None or bool(answer))
 
     async def _awaited(self, answer: Awaitable[Answer]) -> Answer:
         loop = self._agents_loop
@@ -89,6 +92,18 @@ class Examiner:
             return await answer
 
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(there(), loop))
+
+
+def _finding(answer: Answer) -> Finding:
+    """What a check answered, as heartbeats and pages can carry it. Raises what a thing does that is neither true nor false."""
+    if not isinstance(answer, Finding):
+        return Finding(ok=answer is None or bool(answer))
+    latency = answer.latency_ms
+    if latency is not None:
+        latency = float(latency)
+        if not 0.0 <= latency <= MAX_NUMBER:
+            raise ValueError(f"latency_ms is {latency}")
+    return Finding(bool(answer.ok), redact(answer.detail), latency, bool(answer.api))
 
 
 def _forget(begun: "asyncio.Future[Answer | Awaitable[Answer]]") -> None:

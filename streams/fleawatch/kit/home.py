@@ -1,11 +1,30 @@
 """An agent's folder on disk: held by one process, and the place of its epoch and its spill."""
 
 import fcntl
+import logging
 import os
 import time
 from pathlib import Path
+from typing import Final
 
 from fleawatch.errors import ConfigError
+from fleawatch.kit.folder import replace
+
+log = logging.getLogger(__name__)
+
+FILE: Final = "epoch"
+
+
+def next_epoch(directory: Path, at_least: int = 0) -> int:
+    """The start of this process in ms, but later than every start before it that is known, whatever the clock says."""
+    return max(int(time.time() * 1000), _stored(directory) + 1, at_least + 1)
+
+
+def _stored(directory: Path) -> int:
+    try:
+        return int((directory / FILE).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 0
 
 
 class Home:
@@ -20,6 +39,8 @@ class Home:
         """
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
+        self.epoch_before = 0
+        """Of the last start that was stored here; 0: there was none."""
         self._lock: int | None = os.open(directory / "lock", os.O_CREAT | os.O_RDWR, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -33,20 +54,14 @@ class Home:
             self.close()
             raise
 
-    def begin_epoch(self, at_least: int) -> int:
-        """The start of this process in ms, but later than every start before it, whatever the clock says. Stored."""
-        file = self.directory / "epoch"
+    def begin_epoch(self, at_least: int = 0) -> int:
+        """`next_epoch`, stored for the starts to come; on a disk that is full it holds all the same."""
+        self.epoch_before = _stored(self.directory)
+        epoch = next_epoch(self.directory, at_least)
         try:
-            last = int(file.read_text(encoding="ascii"))
-        except (FileNotFoundError, ValueError):
-            last = 0
-        epoch = max(int(time.time() * 1000), last + 1, at_least + 1)
-        new = file.with_suffix(".new")
-        with new.open("w", encoding="ascii") as handle:
-            handle.write(str(epoch))
-            handle.flush()
-            os.fsync(handle.fileno())
-        new.replace(file)
+            replace(self.directory / FILE, str(epoch).encode("ascii"))
+        except OSError as exc:
+            log.warning("the start is not stored in %s, the clock must not go back: %s", self.directory, exc)
         return epoch
 
     def close(self) -> None:

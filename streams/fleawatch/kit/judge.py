@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fleawatch.control.records import LONGEST_SECS
+from fleawatch.control.records import EXPIRED, FUTURE, LONGEST_SECS
 from fleawatch.kit.memory import Memory
 from fleawatch_schemas.wire_control import Command
 
@@ -17,9 +17,9 @@ def refusal(command: Command, memory: Memory, agent_id: str, now: float) -> str 
     if command.expires_ts - command.issued_ts > LONGEST_SECS + 0.001:
         return f"it would hold for more than {LONGEST_SECS:.0f} s"
     if now > command.expires_ts:
-        return f"it expired {now - command.expires_ts:.1f} s ago"
+        return f"{EXPIRED} {now - command.expires_ts:.1f} s ago"
     if command.issued_ts > now + EARLY_SECS:
-        return f"it was issued {command.issued_ts - now:.0f} s in the future: the clocks differ"
+        return f"{FUTURE} {command.issued_ts - now:.0f} s in the future: the clocks differ"
     if command.nonce in memory.nonces:
         return "it was sent before: the nonce is known"
     return None

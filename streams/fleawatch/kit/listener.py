@@ -53,6 +53,7 @@ class Listener:
 
     async def run(self) -> None:
         """Until cancelled. Never raises."""
+        self._current_at = time.monotonic()
         watching = [asyncio.create_task(work) for work in (self._give_up_waiting(), self._watch_contact())]
         pause = 0.1
         try:

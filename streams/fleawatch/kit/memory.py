@@ -1,13 +1,13 @@
 """What an agent remembers of its orders, on disk: a restart forgets no pause, and obeys no command a second time."""
 
 import logging
-import os
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 
 from fleawatch.control.latch import Latch
+from fleawatch.kit.folder import replace
 from fleawatch_schemas.wire_control import AckStatus
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def load(path: Path) -> Memory:
         found = msgspec.json.decode(path.read_bytes(), type=Memory)
     except FileNotFoundError:
         return Memory()
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
         log.warning("%s is damaged, the topic says what holds: %s", path, exc)
         return Memory()
     return found if found.v == VERSION else Memory()
@@ -66,9 +66,4 @@ def load(path: Path) -> Memory:
 
 def save(path: Path, raw: bytes) -> None:
     """The old or the new is there after a crash, nothing else. May raise OSError."""
-    new = path.with_suffix(".new")
-    with new.open("wb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    replace(path, raw)

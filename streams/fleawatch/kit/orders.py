@@ -76,7 +76,11 @@ class Orders:
 
     async def follow(self) -> None:
         """Until cancelled. Never raises."""
-        await self._control.open()
+        try:
+            await self._control.open()
+        except Exception:  # of ours; the state stays "paused"
+            log.exception("%s cannot be told what to do", self._agent_id)
+            return
         answering = asyncio.create_task(self._answers.deliver())
         obeying = [asyncio.create_task(work) for work in (self._control.run(), self._listener.run())]
         try:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import orjson
 
+from fleawatch.kit.folder import sync
 from fleawatch.kit.segment import MAGIC, Item, Stored, pack, parse
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,15 @@ def newest_epoch(directory: Path) -> int:
 class Spool:
     """`size` is what lies on disk, in bytes; `waiting` how many events that is, as far as has been counted."""
 
-    def __init__(self, directory: Path, epoch: int, *, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        epoch: int,
+        *,
+        kept: Sequence[Item] = (),
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> None:
+        """`kept`: the newest events of killed processes, from another place (`newest.py`). Raises OSError."""
         self._directory = directory
         self._epoch = epoch
         self._segment_bytes = segment_bytes
@@ -59,12 +68,14 @@ class Spool:
         self._newest_file = directory / "newest"
         self._newest_written = b""
         self.waiting = 0
+        self.rescued: list[Item] = []
+        """Of killed processes, to follow what is on disk; they are not there, for it is full."""
         last: dict[int, bytes] = {}
         for path in found:
             for stored in parse(path.read_bytes()[len(MAGIC) :]):
                 self.waiting += 1
                 last[stored.item.topic] = stored.item.raw
-        self._take_over(last)
+        self._take_over(last, kept)
 
     @property
     def empty(self) -> bool:
@@ -88,8 +99,10 @@ class Spool:
                 rest = rest[os.write(file, rest) :]
             os.fsync(file)
         except OSError:
-            with suppress(OSError):
+            try:
                 os.ftruncate(file, before)
+            except OSError:
+                self._close_file()  # nothing readable can follow what is torn: the next goes to another segment
             raise
         self._sizes[path] = before + len(data)
         self.size += len(data)
@@ -134,15 +147,26 @@ class Spool:
             with suppress(OSError):
                 self._newest_file.unlink()
 
-    def _take_over(self, last: Mapping[int, bytes]) -> None:
-        """Queue the newest events of a killed process, unless they are in its segments; `last` has the last of those."""
-        try:
-            stored = list(parse(self._newest_file.read_bytes()))
-        except FileNotFoundError:
-            return
-        found = [one.item for one in stored if _number(one.item.raw) > _number(last.get(one.item.topic))]
+    def _take_over(self, last: Mapping[int, bytes], kept: Sequence[Item]) -> None:
+        """Queue the newest events of killed processes, unless they are in their segments; `last` has the last of those."""
+        newest: dict[int, Item] = {}
+        with suppress(FileNotFoundError):
+            newest = {one.item.topic: one.item for one in parse(self._newest_file.read_bytes())}
+        for item in kept:
+            there = newest.get(item.topic)
+            if _number(item.raw) > _number(None if there is None else there.raw):
+                newest[item.topic] = item
+        found = [one for one in newest.values() if _number(one.raw) > _number(last.get(one.topic))]
         if found:
-            self.append(found)
+            try:
+                self.append(found)
+            except OSError as exc:
+                log.warning("the last events of a process that was killed are kept in memory only: %s", exc)
+                self.rescued = found
+                return
+        self._newest_file.unlink(
+            missing_ok=True
+        )  # or they could follow this process's own, should it note none
 
     def _next(self, count: int) -> list[Stored]:
         """From the first segment that has a whole record left; exhausted ones are removed, a damaged rest with them."""
@@ -171,7 +195,7 @@ class Spool:
         self._read_at = len(MAGIC)
         first.unlink(missing_ok=True)
         # A removed name that came back after a power cut would be an old epoch's events after a new one's.
-        self._sync_directory()
+        sync(self._directory)
 
     def _open_next(self) -> int:
         self._close_file()
@@ -180,7 +204,7 @@ class Spool:
         self._number += 1
         try:
             os.write(file, MAGIC)
-            self._sync_directory()
+            sync(self._directory)
         except OSError:
             os.close(file)
             with suppress(OSError):
@@ -196,10 +220,3 @@ class Spool:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-
-    def _sync_directory(self) -> None:
-        handle = os.open(self._directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

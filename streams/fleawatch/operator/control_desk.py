@@ -16,7 +16,16 @@ from aiokafka.errors import KafkaError
 
 from fleawatch.control.entries import TOPIC as ENTRIES
 from fleawatch.control.latch import STATE_OF
-from fleawatch.control.records import LONGEST_SECS, Latched, command, control_state, opened, sealed
+from fleawatch.control.records import (
+    EXPIRED,
+    FUTURE,
+    LONGEST_SECS,
+    Latched,
+    command,
+    control_state,
+    opened,
+    sealed,
+)
 from fleawatch.control.signing import BadSignature, Keyring, Signer
 from fleawatch.errors import BrokerUnavailable
 from fleawatch.operator.compacted import read_latest
@@ -58,6 +67,8 @@ class _Sent:
     command: Command
     began: float
     again_at: float
+    untimely: str = ""
+    """Why the agent refused the command: by its clock. The control state may still be obeyed, and confirmed."""
 
 
 class ControlDesk:
@@ -175,11 +186,15 @@ class ControlDesk:
             for ack in await self._acks(min(left, 0.25)):
                 one = waiting.get(ack.command_id)
                 if one is not None and one.order.agent_id == ack.agent_id:
+                    if _untimely(one, ack):
+                        one.untimely = ack.detail
+                        continue
                     del waiting[ack.command_id]
                     answer(Answer(ack.agent_id, ack.status, ack.detail, time.monotonic() - one.began))
             await self._send_again(waiting, began + seconds)
         for one in waiting.values():
-            answer(Answer(one.order.agent_id, "unconfirmed", "", time.monotonic() - one.began))
+            status: Literal["refused", "unconfirmed"] = "refused" if one.untimely else "unconfirmed"
+            answer(Answer(one.order.agent_id, status, one.untimely, time.monotonic() - one.began))
         return answers
 
     def _records(
@@ -262,3 +277,12 @@ class ControlDesk:
 
     def _home(self, agent: str) -> int:
         return partition_for(agent.encode(), self._settings.partitions)
+
+
+def _untimely(sent: _Sent, ack: CommandAck) -> bool:
+    """The clocks differ, and there is a control state, which knows no clock: its confirmation may follow."""
+    return (
+        ack.status == "refused"
+        and sent.order.action != "flatten"
+        and ack.detail.startswith((EXPIRED, FUTURE))
+    )

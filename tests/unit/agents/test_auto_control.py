@@ -453,6 +453,22 @@ def test_an_order_of_a_person_is_chased_as_well_and_another_ends_it() -> None:
     assert alerts(world.look(13)) == [("command_unconfirmed", "resolved", "cleared")]
 
 
+def test_a_clock_that_is_ahead_silences_no_order_that_nobody_confirms() -> None:
+    """Would be told, and sent again, only when our clock has come to where the one of who gave it was."""
+    world = World()
+    world.equity(0, 100.0)
+    assert not world.look(0)
+    world.now = START + 5
+    record = world.person(86_400, "pause")
+    sent = [each for second in range(5, 16) for each in world.look(second)]
+    assert orders(sent) == [("commands", "pause")]
+    assert alerts(sent) == [("command_unconfirmed", "firing", None)]
+    started = [each["started_ts"] for topic, each in sent if topic == "alerts"]
+    assert started == [START + 5]
+    world.ack(16, record.command_id or "")
+    assert alerts(world.look(17)) == [("command_unconfirmed", "resolved", "cleared")]
+
+
 def test_a_flatten_that_nobody_confirms_is_told_and_not_sent_again() -> None:
     world = World()
     world.equity(0, 100.0)

@@ -436,7 +436,9 @@ async def test_a_disk_that_fails_or_hangs_stops_no_pause(
     await agent.stop()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b'{"v": 99}', b'{"latch": "x"}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b'{"v": 99}', b'{"latch": "x"}', b"\xff\xfe", b'{"reason": "\xff"}']
+)
 async def test_a_damaged_memory_is_as_a_fresh_disk(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "control.json").write_bytes(content)
     agent = await Agent(tmp_path).start(read=False)

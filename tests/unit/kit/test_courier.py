@@ -7,14 +7,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
+import pytest
+
 from fleawatch.kit import courier
-from fleawatch.kit.courier import Courier, Event
+from fleawatch.kit.courier import Courier
 from fleawatch.kit.lane import Lane
 from fleawatch.kit.link import Link
 from fleawatch.kit.segment import Item
 from fleawatch.kit.spool import Spool
 from fleawatch_schemas.codec import decode_equity
-from fleawatch_schemas.wire import Equity, Health, Trade
+from fleawatch_schemas.wire import Equity, Health, Trade, encode
 
 
 class Gate:
@@ -36,16 +38,16 @@ class Gate:
         pass
 
 
-def equity(seq: int) -> Equity:
-    return Equity(1, "bot", 1, seq, 1.0, 1.0, 1.0, 0)
+def equity(seq: int, epoch: int = 1) -> Item:
+    return Item(0, encode(Equity(1, "bot", epoch, seq, 1.0, 1.0, 1.0, 0)))
 
 
-def trade(seq: int) -> Trade:
-    return Trade(1, "bot", 1, seq, 2.0, "t", "s", "a", "buy", 1.0, 1.0, 1.0, 1.0, 2.0)
+def trade(seq: int) -> Item:
+    return Item(1, encode(Trade(1, "bot", 1, seq, 2.0, "t", "s", "a", "buy", 1.0, 1.0, 1.0, 1.0, 2.0)))
 
 
-def health(seq: int) -> Health:
-    return Health(1, "bot", 1, seq, 1.0, "ok", 1.0, 10.0)
+def health(seq: int) -> Item:
+    return Item(2, encode(Health(1, "bot", 1, seq, 1.0, "ok", 1.0, 10.0)))
 
 
 class Bench:
@@ -53,7 +55,7 @@ class Bench:
 
     def __init__(self, folder: Path, limit: int = 1 << 20) -> None:
         self.folder = folder
-        self.inbox: deque[Event] = deque()
+        self.inbox: deque[tuple[int, bytes]] = deque()
         self.lanes = [Lane(), Lane(), Lane()]
         self.gate = Gate()
         self.courier = Courier(self.inbox, self.lanes, cast("Link", self.gate), limit)
@@ -130,3 +132,26 @@ async def test_memory_is_bounded_where_there_is_no_disk(tmp_path: Path) -> None:
     assert bench.lanes[1].dropped >= 100
     assert bench.courier.waiting_events <= courier.MEMORY_EVENTS + courier.FLIGHT_EVENTS
     assert await bench.courier.finish(0.0) == bench.courier.waiting_events
+
+
+async def test_on_a_full_disk_what_a_killed_process_left_still_goes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Would leave the events of the process before on disk, to come after this one's, when nobody takes them any more."""
+    before = Spool(tmp_path, 1)
+    before.append([equity(0), equity(1)])
+    before.note_newest([equity(7)])
+    before.close(in_order=False)  # as if killed
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.write", full)
+    bench = Bench(tmp_path)
+    bench.inbox.append(equity(0, epoch=2))
+    await bench.start()
+    bench.gate.open.set()
+    await bench.until(lambda: bench.courier.waiting_events == 0)
+    landed = [decode_equity(item.raw) for item in bench.gate.landed]
+    assert [(one.epoch, one.seq) for one in landed] == [(1, 0), (1, 1), (1, 7), (2, 0)]
+    await bench.courier.finish(1.0)

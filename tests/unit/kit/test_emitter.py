@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from fleawatch import AsyncEmitter, Emitter
 from fleawatch.errors import ConfigError
+from fleawatch.kit import memory
 from fleawatch.settings import Settings
 from fleawatch_schemas.reasons import Rejected
 
@@ -60,6 +62,8 @@ def test_numbers_of_other_libraries_are_numbers(settings: Settings) -> None:
 def test_a_bad_agent_id_is_refused_before_anything_is_opened(settings: Settings) -> None:
     with pytest.raises(Rejected, match="agent_id"):
         Emitter("not an id", settings).start()
+    with pytest.raises(ValueError, match="surrogate"):
+        Emitter("bot", settings, checks={"\ud800": lambda: True}).start()
     assert not list(settings.data_dir.iterdir())
 
 
@@ -99,6 +103,57 @@ def test_an_epoch_is_later_than_the_one_before_whatever_the_clock_says(settings:
     with Emitter("bot", settings) as second:
         second.close(0.0)
     assert second.epoch == 4102444800001 > first.epoch
+
+
+def test_on_a_full_disk_an_epoch_is_still_later_than_the_one_before(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Would have the monitor refuse all that it emits, if the clock had been set back meanwhile."""
+    folder = settings.data_dir / "agents" / "bot.spill"
+    folder.mkdir(parents=True)
+    (folder / "epoch").write_text("4102444800000", encoding="ascii")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fleawatch.kit.home.replace", full)
+    with Emitter("bot", settings) as emitter:
+        emitter.close(0.0)
+    monkeypatch.setattr("fleawatch.kit.emitter.Home", full)
+    with Emitter("bot", settings) as without:
+        without.close(0.0)
+    assert 4102444800000 < emitter.epoch < without.epoch
+
+
+def test_where_agents_may_start_running_a_pause_on_disk_holds_from_the_first_moment(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Would open a position in the milliseconds before the disk was read."""
+    folder = settings.data_dir / "agents" / "bot.spill"
+    folder.mkdir(parents=True)
+    (folder / "control.json").write_bytes(b'{"latch": [5, "paused", -1, -1], "reason": "drawdown"}')
+    real = memory.load
+
+    def slow(path: Path) -> memory.Memory:
+        time.sleep(0.3)
+        return real(path)
+
+    monkeypatch.setattr("fleawatch.kit.memory.load", slow)
+    careless = settings.model_copy(update={"control_start": "running"})
+    with Emitter("bot", careless) as emitter:
+        opened = 0
+        end = time.monotonic() + 0.8
+        while time.monotonic() < end:
+            opened += emitter.may_open
+            time.sleep(0.001)
+        assert (opened, emitter.control) == (0, "paused")
+        emitter.close(0.0)
+    with Emitter("other", careless) as emitter:
+        deadline = time.monotonic() + 20
+        while not emitter.may_open:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        emitter.close(0.0)
 
 
 def test_without_a_folder_events_are_kept_in_memory(tmp_path: Path) -> None:

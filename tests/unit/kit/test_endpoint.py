@@ -116,6 +116,36 @@ def test_checks_that_hang_raise_or_exit_are_failed_checks(settings: Settings) ->
         assert time.monotonic() - began < 2, "cached"
 
 
+class Neither:
+    """As an array has it."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("the truth of an array is ambiguous")
+
+
+def test_checks_that_answer_nonsense_are_failed_checks_and_heartbeats_go_on(settings: Settings) -> None:
+    """Would leave the agent without heartbeats, and so stopped in everybody's eyes."""
+    checks: dict[str, Check] = {
+        "array": Neither,  # type: ignore[dict-item]  # what a bot's own check may give
+        "slower": lambda: Finding(ok=True, latency_ms=float("nan"), api=True),
+        "earlier": lambda: Finding(ok=True, latency_ms=-1.0, api=True),
+        "good": lambda: Finding(ok=True, latency_ms=2, api=True),
+    }
+    emitter = Emitter("bot", settings, checks=checks, health_port=0, heartbeat_secs=0.2)
+    emitter.start()
+    try:
+        found = json.loads(get(emitter.health_port, "/health")[1])["checks"]
+        assert {name: one["ok"] for name, one in found.items()} == {
+            "array": False, "slower": False, "earlier": False, "good": True,
+        }  # fmt: skip
+        deadline = time.monotonic() + 20
+        while emitter.stats().emitted < 4:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        emitter.close(0.0)
+
+
 def test_a_port_that_is_taken_is_said_at_the_start(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         emitter = Emitter("bot", settings, health_port=taken.getsockname()[1])

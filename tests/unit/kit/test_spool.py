@@ -110,6 +110,32 @@ def test_a_full_disk_leaves_the_segment_whole(tmp_path: Path, monkeypatch: pytes
     assert spool.peek(10, 1000) == [Item(0, b"a"), Item(0, b"b")]
 
 
+def test_what_follows_a_torn_record_that_could_not_be_removed_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Would lose all that is appended behind it."""
+    spool = Spool(tmp_path, 1)
+    spool.append([Item(0, b"a")])
+    real = os.write
+
+    def half(file: int, data: bytes) -> int:
+        real(file, bytes(data)[: len(data) // 2])
+        raise OSError(5, "Input/output error")
+
+    def no(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", half)
+        patch.setattr(os, "ftruncate", no)
+        with pytest.raises(OSError, match="Input/output"):
+            spool.append([Item(0, b"lost")])
+    spool.append([Item(0, b"b")])
+    assert spool.peek(10, 1000) == [Item(0, b"a")]
+    spool.commit(1)
+    assert spool.peek(10, 1000) == [Item(0, b"b")]
+
+
 def event(epoch: int, seq: int) -> bytes:
     return b'{"epoch":%d,"seq":%d}' % (epoch, seq)
 
@@ -127,3 +153,13 @@ def test_the_newest_events_of_a_killed_process_come_after_its_others(tmp_path: P
     assert spool.peek(10, 1000) == [Item(0, event(1, 9))]
     spool.close(in_order=True)
     assert not (tmp_path / "newest").exists()
+
+
+def test_of_two_places_the_newer_event_counts(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, 1)
+    spool.note_newest([Item(0, event(1, 5)), Item(1, event(1, 8))])
+    spool.close(in_order=False)
+    kept = [Item(0, event(1, 6)), Item(1, event(1, 7)), Item(2, event(1, 0))]
+    found = Spool(tmp_path, 2, kept=kept).peek(10, 1000)
+    assert sorted(found) == [Item(0, event(1, 6)), Item(1, event(1, 8)), Item(2, event(1, 0))]
+    assert not (tmp_path / "newest").exists(), "it would be told again after what this process tells"
