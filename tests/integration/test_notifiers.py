@@ -1,168 +1,27 @@
 """Notifiers as users run them: processes on a real broker, against servers that enforce the receivers' limits."""
 
 import asyncio
-import os
 import signal
-import sys
 import time
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from itertools import pairwise
-from uuid import uuid4
+from pathlib import Path
 
-import msgspec
 import pytest
 from aiohttp import web
-from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from conftest import Kafka
-from fleawatch_schemas.wire import Alert, Severity, encode
+from notifier_bench import Bench, alert, ids, open_bench
 from stand_ins.server import Reply, answer, hang, reset
-from stand_ins.slack import FakeSlack
-from stand_ins.telegram import FakeTelegram, telegram_error
+from stand_ins.telegram import telegram_error
 
 pytestmark = pytest.mark.broker
 
 
-def alert(number: int, severity: Severity = "CRITICAL", **more: object) -> Alert:
-    fields: dict[str, object] = {
-        "alert_id": f"{number:016x}",
-        "agent_id": f"agent-{number}",
-        "rule": "drawdown_exceeded",
-        "severity": severity,
-        "status": "firing",
-        "title": f"title {number}",
-        "body": "Equity fell.",
-        "value": 17.31,
-        "threshold": 15.0,
-        "unit": "%",
-        "started_ts": 1_795_000_000.0,
-        "ts": 1_795_000_001.0,
-        "runbook": "drawdown-exceeded",
-    }
-    return msgspec.convert(fields | more, Alert)
-
-
-@dataclass
-class Notifier:
-    """One `fleawatch notify` process; its whole output is in `output` once it has ended."""
-
-    process: asyncio.subprocess.Process
-    output: bytearray = field(default_factory=bytearray)
-    _reading: "asyncio.Task[None] | None" = None
-
-    async def collect(self) -> None:
-        assert self.process.stdout is not None
-        while chunk := await self.process.stdout.read(65536):
-            self.output += chunk
-
-    async def end(self, number: int) -> int:
-        """Send a signal; the exit code."""
-        if self.process.returncode is None:
-            self.process.send_signal(number)
-        async with asyncio.timeout(20):
-            return await self.process.wait()
-
-    async def wait_for_output(self, text: str, timeout_secs: float = 30.0) -> None:
-        async with asyncio.timeout(timeout_secs):
-            while text.encode() not in self.output:
-                assert self.process.returncode is None, self.output.decode()
-                await asyncio.sleep(0.02)
-
-
-class Bench:
-    """A topic prefix of its own, two fake receivers, and any number of notifier processes."""
-
-    def __init__(
-        self, bootstrap: str, admin: AIOKafkaAdminClient, telegram: FakeTelegram, slack: FakeSlack
-    ) -> None:
-        self._admin = admin
-        self.bootstrap = bootstrap
-        self.telegram = telegram
-        self.slack = slack
-        self.app_id = f"test-{uuid4().hex[:8]}"
-        self.topic = f"{self.app_id}.alerts"
-        self.log_topic = f"{self.app_id}.notifications"
-        self.started: list[Notifier] = []
-        self._readers: list[asyncio.Task[None]] = []
-
-    async def start(self, channel: str, **environment: str) -> Notifier:
-        env = {name: value for name, value in os.environ.items() if not name.startswith("FLEAWATCH_")}
-        env |= {
-            "FLEAWATCH_BOOTSTRAP_SERVERS": self.bootstrap,
-            "FLEAWATCH_TOPIC_PREFIX": f"{self.app_id}.",
-            "FLEAWATCH_APP_ID": self.app_id,
-            "FLEAWATCH_TELEGRAM_TOKEN": self.telegram.token,
-            "FLEAWATCH_TELEGRAM_CHAT_ID": self.telegram.chat_id,
-            "FLEAWATCH_TELEGRAM_API_BASE": self.telegram.url,
-            "FLEAWATCH_SLACK_WEBHOOK": self.slack.webhook,
-        }
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "fleawatch.cli", "notify", channel,
-            env=env | environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        notifier = Notifier(process)
-        self._readers.append(asyncio.create_task(notifier.collect()))
-        self.started.append(notifier)
-        return notifier
-
-    async def publish(self, *alerts: Alert | bytes) -> None:
-        async with AIOKafkaProducer(bootstrap_servers=self.bootstrap) as producer:
-            for item in alerts:
-                value = item if isinstance(item, bytes) else encode(item)
-                await producer.send_and_wait(self.topic, value, partition=0)
-
-    async def recreate_topic(self) -> None:
-        await self._admin.delete_topics([self.topic])
-        async with asyncio.timeout(20):
-            while True:
-                made = await self._admin.create_topics([NewTopic(self.topic, 1, 1)])
-                if made.to_object()["topic_errors"][0]["error_code"] == 0:  # else the old one is still going
-                    return
-                await asyncio.sleep(0.1)
-
-    async def committed(self, channel: str) -> int | None:
-        """The group's offset of the one partition; None before its first commit."""
-        try:
-            offsets = await self._admin.list_consumer_group_offsets(f"{self.app_id}-notify-{channel}")
-        except (
-            GroupCoordinatorNotAvailableError
-        ):  # a fresh broker makes its offsets topic at the first question
-            return None
-        found = offsets.get(TopicPartition(self.topic, 0))
-        return None if found is None or found.offset < 0 else int(found.offset)
-
-    async def wait_committed(self, channel: str, offset: int, timeout_secs: float = 30.0) -> None:
-        async with asyncio.timeout(timeout_secs):
-            while await self.committed(channel) != offset:  # noqa: ASYNC110 the broker tells nobody
-                await asyncio.sleep(0.05)
-
-    async def close(self) -> None:
-        for notifier in self.started:
-            await notifier.end(signal.SIGKILL)
-        await asyncio.gather(*self._readers)
-
-
 @pytest.fixture
-async def bench(kafka: Kafka) -> AsyncIterator[Bench]:
-    async with FakeTelegram() as telegram, FakeSlack() as slack:
-        admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
-        made = Bench(kafka.bootstrap, admin, telegram, slack)
-        await admin.start()
-        topics = [made.topic, made.log_topic]
-        await admin.create_topics([NewTopic(topic, 1, 1) for topic in topics])
-        try:
-            yield made
-        finally:
-            await made.close()
-            await admin.delete_topics(topics)
-            await admin.close()
-
-
-def ids(texts: Iterable[str]) -> list[str]:
-    return [text.split("\nid: ")[1][:16] for text in texts]
+async def bench(kafka: Kafka, tmp_path: Path) -> AsyncIterator[Bench]:
+    async with open_bench(kafka.bootstrap, tmp_path) as made:
+        yield made
 
 
 async def test_each_tier_reaches_its_channels_and_no_other(bench: Bench) -> None:
@@ -173,7 +32,10 @@ async def test_each_tier_reaches_its_channels_and_no_other(bench: Bench) -> None
     for channel in ("telegram", "slack", "log"):
         await bench.wait_committed(channel, 4)
     await log.wait_for_output("id=0000000000000003")
-    assert ids(call.text for call in bench.telegram.delivered) == [f"{2:016x}", f"{3:016x}"]
+    assert ids(call.text for call in bench.telegram.delivered) == [
+        f"{3:016x}",
+        f"{2:016x}",
+    ]  # the worse one first
     assert ids(call.text for call in bench.slack.delivered) == [f"{3:016x}"]
     lines = [line for line in log.output.decode().splitlines() if " rule=" in line]
     assert [line.split("id=")[1][:16] for line in lines] == [f"{n:016x}" for n in (1, 2, 3)]
@@ -191,10 +53,11 @@ async def test_an_alert_that_is_published_again_is_sent_once(bench: Bench) -> No
     )
     await bench.start("telegram")
     await bench.wait_committed("telegram", 7)
-    expected = [f"{n:016x}" for n in (1, 2, 1, 2)]
-    assert ids(call.text for call in bench.telegram.delivered) == expected
-    assert "threshold 25 %" in bench.telegram.delivered[2].text
-    assert "RESOLVED (cleared)" in bench.telegram.delivered[3].text
+    first, second = (message for message in bench.telegram.messages.values() if message.reply_to is None)
+    assert (first.text.count(f"{1:016x}"), second.text.count(f"{2:016x}")) == (1, 1)
+    assert "threshold 25 %" in first.text
+    assert second.text.startswith("🟢 CRITICAL RESOLVED")
+    assert (len(first.versions), len(second.versions)) == (2, 2)
 
 
 async def test_killed_after_the_send_repeats_that_message_alone(bench: Bench) -> None:
@@ -247,8 +110,10 @@ async def test_a_refusal_is_loud_and_stops_nothing(bench: Bench) -> None:
     notifier = await bench.start("telegram")
     await bench.wait_committed("telegram", 3)
     await notifier.wait_for_output("REFUSED, not delivered: alert 0000000000000001")
-    # Published again, it has another chance.
-    assert ids(call.text for call in bench.telegram.delivered) == [f"{2:016x}", f"{1:016x}"]
+    assert ids(call.text for call in bench.telegram.delivered) == [f"{2:016x}"]
+    (failed,) = [one for one in await bench.deliveries() if one.outcome == "failed"]
+    assert (failed.alert_id, failed.channel) == (f"{1:016x}", "telegram")
+    assert "blocked" in (failed.detail or "")
 
 
 async def test_sigterm_in_a_wait_ends_at_once_and_loses_nothing(bench: Bench) -> None:

@@ -66,6 +66,7 @@ class Logbook:
         self._old: list[bytes] = []  # keys of our deliveries that nobody can ask for any more
         self._progress = asyncio.Event()
         self._name = settings.topic
+        self._keyed_by_agent = range(settings.partitions)
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=servers, enable_auto_commit=False, auto_offset_reset="earliest",
             max_partition_fetch_bytes=256 * 1024,
@@ -82,19 +83,16 @@ class Logbook:
         """Begin at the beginning of what is compacted, and an hour ago for what passes. Waits for the topics to be made."""
         await self._producer.start()
         await self._consumer.start()
-        await self._wait_for_topic()
-        states = self._partitions("notifications", "agents")
+        states = [TopicPartition(self._name("notifications"), 0), *self._partitions("agents")]
         passing = self._partitions("commands", "command-acks")
+        await self._wait_for({tp.topic for tp in (*states, *passing)})
         self._consumer.assign([*states, *passing])
         await self._consumer.seek_to_beginning(*states)
-        if passing:
-            found = await self._consumer.offsets_for_times(
-                dict.fromkeys(passing, int((now - DEEDS_SECS) * 1000))
-            )
-            ends = await self._consumer.end_offsets(passing)
-            for tp in passing:
-                at = found.get(tp)
-                self._consumer.seek(tp, at.offset if at is not None else ends[tp])
+        found = await self._consumer.offsets_for_times(dict.fromkeys(passing, int((now - DEEDS_SECS) * 1000)))
+        ends = await self._consumer.end_offsets(passing)
+        for tp in passing:
+            at = found.get(tp)
+            self._consumer.seek(tp, at.offset if at is not None else ends[tp])
         self._now = now
 
     async def follow(self) -> None:
@@ -146,13 +144,13 @@ class Logbook:
             await self._producer.flush()
             await asyncio.gather(*acks)
 
-    async def _wait_for_topic(self) -> None:
+    async def _wait_for(self, topics: set[str]) -> None:
         told = False
-        while self._name("notifications") not in await self._consumer.topics():
+        while missing := topics - await self._consumer.topics():
             if not told:
                 log.warning(
-                    "%s: waiting for the topic %s: `fleawatch topics create`",
-                    self._channel, self._name("notifications"),
+                    "%s: waiting for the topics %s: `fleawatch topics create`",
+                    self._channel, ", ".join(sorted(missing)),
                 )  # fmt: skip
             told = True
             await asyncio.sleep(_MISSING_SECS)
@@ -161,7 +159,7 @@ class Logbook:
         return [
             TopicPartition(self._name(name), partition)
             for name in names
-            for partition in sorted(self._consumer.partitions_for_topic(self._name(name)) or ())
+            for partition in self._keyed_by_agent
         ]
 
     def _take(self, topic: str, record: ConsumerRecord[bytes, bytes]) -> None:

@@ -105,7 +105,9 @@ class Worker(ConsumerRebalanceListener):
     async def run(self) -> None:
         """Until `stop`. Errors of Kafka that a retry cannot help are raised."""
         await self._logbook.start(self._wall())
-        tasks = [asyncio.create_task(one) for one in (self._logbook.follow(), self._read(), self._send())]
+        tasks = [asyncio.create_task(one) for one in (self._logbook.follow(), self._read())]
+        if self._channel.name != LOG:  # `_read` does it, line by line
+            tasks.append(asyncio.create_task(self._send()))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -246,8 +248,6 @@ class Worker(ConsumerRebalanceListener):
     # sending
 
     async def _send(self) -> None:
-        if self._channel.name == LOG:  # `_read` does it, line by line
-            return
         while not self._stopping:
             if not self._from or self._release.is_set():
                 await asyncio.sleep(_POLL_MS / 1000)
