@@ -10,6 +10,9 @@ from fleawatch.notifiers.retry import Attempt, Part
 from fleawatch.notifiers.sms_text import sms
 from fleawatch.settings import Settings
 
+CALLS_PER_HOUR = 10
+"""Ours: each costs money, and a phone that rings more often is switched off. Half of them are for digests."""
+
 
 class Sms:
     """One URL, of one service."""
@@ -21,7 +24,7 @@ class Sms:
         self._services = Services(
             url, "FLEAWATCH_SMS_URL", allow_private=allow_private, deadline_secs=deadline_secs
         )
-        self.pace = Pace()
+        self.pace = Pace(calls=CALLS_PER_HOUR, window_secs=3600.0)
 
     @classmethod
     def from_settings(cls, settings: Settings, http: Http, history: History | None = None) -> "Sms":  # noqa: ARG003 its siblings need them

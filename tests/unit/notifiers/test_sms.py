@@ -10,6 +10,7 @@ from apprise.plugins.twilio import NotifyTwilio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alert_desks import World
 from fleawatch.alerting.note import Note
 from fleawatch.errors import ConfigError
 from fleawatch.notifiers import sms_text
@@ -116,6 +117,23 @@ async def test_what_an_answer_means(
     assert (attempt.outcome, attempt.wait) == (outcome, wait)
     assert time.monotonic() - began < 2.5
     assert len(server.calls) == 1  # breaks if a redirect is followed
+
+
+def test_no_hour_has_more_than_ten_and_no_alert_is_missing(sms: Sms) -> None:
+    """Six hours of an agent that breaks its limits every half minute, with its resolves."""
+    world = World()
+    phone = world.notifier("sms", limits=sms.pace.limits)
+    for n in range(720):
+        one = world.fire(f"agent-{n}")
+        world.wait(20)
+        world.resolve(one)
+        world.wait(10)
+    world.wait(2 * 3600)
+    told = [at for at, _ in phone.sent]
+    assert max(sum(at <= other < at + 3600 for other in told) for at in told) <= 10
+    ids = {one.alert_id for _, one in world.topics.alerts}
+    assert {alert_id for alert_id, _ in phone.news()} == ids
+    assert {alert_id for alert_id, standing in phone.news() if standing == "resolved"} == ids
 
 
 async def test_twilio_at_its_own_rate(server: FakeSms, monkeypatch: pytest.MonkeyPatch) -> None:
