@@ -7,6 +7,7 @@ import click
 
 from fleawatch import __version__
 from fleawatch.errors import ConfigError, FleawatchError
+from fleawatch.top.draw import shown
 
 COMMANDS = {  # name → (module, attribute, extra that brings what it needs, one line of help)
     "ack": ("fleawatch.operator.ack_command", "ack", "worker", "Say that you look after alerts."),
@@ -190,10 +191,15 @@ def main() -> None:
     try:
         fleawatch(prog_name="fleawatch")
     except FleawatchError as exc:
-        click.echo(f"fleawatch: {exc}", err=True)
+        click.echo(f"fleawatch: {_shown(str(exc))}", err=True)
         if exc.hint:
-            click.echo(f"  hint: {exc.hint}", err=True)
+            click.echo(f"  hint: {_shown(exc.hint)}", err=True)
         sys.exit(2 if isinstance(exc, ConfigError) else 1)
+
+
+def _shown(text: str) -> str:
+    """An error can quote what somebody sent."""
+    return "\n".join(map(shown, text.split("\n")))
 
 
 if __name__ == "__main__":

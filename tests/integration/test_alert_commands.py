@@ -100,7 +100,7 @@ async def test_maintenance_is_a_silence_that_says_so(topics: Settings, cli: Cli)
     assert "new release" in await cli("maintenance", "ls")
     assert f"{one} ended" in await cli("maintenance", "end")
     assert (await cli.open_alerts())["0001000000000000"]["silences"] == []
-    assert "0 maintenances hold" in await cli("maintenance", "end", error=ConfigError)
+    assert "no maintenance holds" in await cli("maintenance", "end", error=ConfigError)
 
 
 async def test_what_the_registry_knows_of_an_agent_can_be_matched(topics: Settings, cli: Cli) -> None:
@@ -115,6 +115,22 @@ async def test_what_the_registry_knows_of_an_agent_can_be_matched(topics: Settin
     found = await cli.open_alerts()
     assert found["0001000000000000"]["silences"] == [made]
     assert found["0002000000000000"]["silences"] == []
+
+
+async def test_nothing_that_others_wrote_steers_the_terminal(topics: Settings, cli: Cli) -> None:
+    """Every text of an alert, and of what people wrote: as escapes, so that one sees what was sent."""
+    nasty = "\x1b[2J\x1b]0;owned\x07\u202eevil\x9b1m\r\nx"
+    texts = dict.fromkeys(("agent_id", "rule", "title", "body", "unit", "runbook"), nasty)
+    await publish(topics, alert(0x2001, labels={nasty: nasty}, **texts))
+    told = [
+        await cli("ack", "2001", "--note", nasty, "--by", nasty),
+        await cli("silence", f"rule={nasty}", "--for", "2h", "--reason", nasty, "--by", nasty),
+        *[await cli(*words.split()) for words in ("alerts", "alerts --history", "alerts --json", "silence ls",
+                                                  "silence ls --format json")],
+    ]  # fmt: skip
+    for text in told:
+        assert "evil" in text
+        assert not {char for char in text if not char.isprintable()} - {"\n"}
 
 
 async def test_filters_and_mistakes(topics: Settings, cli: Cli) -> None:

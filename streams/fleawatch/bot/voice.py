@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fleawatch.bot.api import Api
 from fleawatch.bot.people import People
 from fleawatch.notifiers.buttons import Button
-from fleawatch.notifiers.escape import clean, html, inert
+from fleawatch.notifiers.escape import clean, html, inert, one_line
 from fleawatch.notifiers.pace import Pace
 from fleawatch.notifiers.post import NoAnswer
 from fleawatch.notifiers.retry import Attempt, Outcome, Part, deliver
@@ -20,6 +20,7 @@ from fleawatch.notifiers.timing import Timing
 log = logging.getLogger(__name__)
 
 ROOM = 3900  # of 4,096: for the markup, and the line that says what was cut
+HEAD = 300
 MOST_WAITING = 100
 GIVE_UP_SECS = 300.0
 """An answer that could not be given for so long is no use any more."""
@@ -38,18 +39,19 @@ class Text:
     ours: bool = False
 
     def part(self) -> Part:
-        head, lines = inert(clean(self.head)), [clean(line) for line in self.lines]
+        head, lines = inert(one_line(self.head, HEAD)), [clean(line) for line in self.lines]
         room = ROOM - utf16_units(html(head))
         kept: list[str] = []
         for line in lines:
-            room -= utf16_units(html(line)) + 1
+            room -= utf16_units(html(line if self.ours else inert(line))) + 1
             if room < 0:
                 break
-            kept.append(line if self.table or self.ours else inert(line))
+            kept.append(line)
         left = len(lines) - len(kept)
         more = f"… {left} more lines" if left else ""
-        body = "\n".join(kept)
-        rich = html(body)
+        text = "\n".join(kept)
+        body = text if self.ours else inert(text)
+        rich = html(text if self.table else body)
         if self.table and body:
             rich = f"<pre>{rich}</pre>"
         parts = [f"<b>{html(head)}</b>" if head else "", rich, more]

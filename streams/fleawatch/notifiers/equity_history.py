@@ -6,6 +6,7 @@ A message waits for it SECS at most, and goes without what was not found by then
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -32,6 +33,7 @@ SPAN_SECS = 86_400.0
 _FIRST_BLOCK = 2_000  # records of all agents of the partition; each block further back is twice as long
 _ENOUGH = 400  # events: a phone shows no more points
 _LAST_RETURNS = 4
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")  # in a file's name
 
 
 class EquityHistory(History):
@@ -70,12 +72,12 @@ class EquityHistory(History):
         if len(points) < 2:
             return None
         try:
-            picture = await asyncio.to_thread(_picture, agent_id, points)
+            drawn = await asyncio.to_thread(picture, agent_id, points)
         except Exception as error:  # noqa: BLE001 a picture that cannot be drawn keeps no alert
             log.warning("no chart: %s", type(error).__name__)
-            picture = None
+            drawn = None
         hours = (points[-1].ts - points[0].ts) / 3600
-        return Look(words(points), f"{agent_id}: equity over the last {hours:.2g} h", picture)
+        return Look(words(points), f"{agent_id}: equity over the last {hours:.2g} h", drawn)
 
     async def _read(self, agent_id: str, events: list[Equity]) -> None:
         """Block by block from the end backwards, until there is enough; `events` is in order at any time."""
@@ -154,9 +156,10 @@ def words(points: Sequence[Point]) -> str:
     )
 
 
-def _picture(agent_id: str, points: Sequence[Point]) -> File | None:
+def picture(agent_id: str, points: Sequence[Point]) -> File | None:
+    """None where none can be drawn."""
     try:
         from fleawatch.notifiers.chart import chart
     except ModuleNotFoundError:  # Pillow is not installed
         return None
-    return File(f"{agent_id}.png", chart(agent_id, points), "picture")
+    return File(f"{_UNSAFE.sub('_', agent_id)[:64]}.png", chart(agent_id, points), "picture")

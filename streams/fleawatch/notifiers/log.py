@@ -67,7 +67,7 @@ def _line(item: Item, note: Note) -> str:
         render.at(alert.ts),
         word(alert.severity),
         render.status_of(item),
-        *(f"{name}={_quoted(text) if ' ' in text else text}" for name, text in known.items() if text),
+        *(f"{name}={_value(text)}" for name, text in known.items() if text),
         f"title={_quoted(alert.title)}",
         f"body={_quoted(alert.body)}",
     ]
@@ -79,9 +79,9 @@ def _listed(line: Line, note: Note) -> str:
         render.at(line.ts),
         word(line.severity),
         line.standing.replace("_", " ").upper(),
-        f"rule={word(line.rule)}",
-        f"agent={word(line.agent_id)}",
-        f"id={word(line.alert_id)}",
+        f"rule={_value(word(line.rule))}",
+        f"agent={_value(word(line.agent_id))}",
+        f"id={_value(word(line.alert_id))}",
         f"digest={_quoted(note.title)}",
     ]
     return " ".join(words)
@@ -90,6 +90,11 @@ def _listed(line: Line, note: Note) -> str:
 def _part(line: str) -> Part:
     line = one_line(line, TEXT_LIMIT)
     return Part(rich=line, plain=line)
+
+
+def _value(text: str) -> str:
+    """Quoted where it could be read as more than one."""
+    return _quoted(text) if set(text) & set(' "=') else text
 
 
 def _quoted(text: str) -> str:

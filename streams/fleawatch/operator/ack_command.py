@@ -10,6 +10,7 @@ from fleawatch.operator.actions import Actor, acknowledge
 from fleawatch.operator.alert_desk import Desk
 from fleawatch.operator.notebook import new_audit_id
 from fleawatch.settings import Settings
+from fleawatch.top.draw import shown
 
 BY = click.option("--by", default=getpass.getuser, show_default="your login", help="Who does it.")
 MOST = 500
@@ -45,4 +46,4 @@ async def _ack(starts: tuple[str, ...], note: str, by: str, *, undo: bool) -> No
         else:
             told = f"acknowledged by {actor.by}"
         over = "" if one.open(now) else f" (it is {one.standing(now)})"
-        click.echo(f"{key} {one.alert.rule} of {one.alert.agent_id}: {told}{over}")
+        click.echo(shown(f"{key} {one.alert.rule} of {one.alert.agent_id}: {told}{over}"))

@@ -30,6 +30,7 @@ from fleawatch.control.signing import BadSignature, Keyring, Signer
 from fleawatch.errors import BrokerUnavailable
 from fleawatch.operator.compacted import read_latest
 from fleawatch.settings import Settings
+from fleawatch.top.draw import shown
 from fleawatch_schemas.partition import partition_for
 from fleawatch_schemas.reasons import Rejected
 from fleawatch_schemas.wire_control import Action, Command, CommandAck, ControlState
@@ -149,7 +150,9 @@ class ControlDesk:
                 for ack in await self._acks(min(left, 0.25)):
                     if waiting.get(ack.command_id) is not None:
                         del waiting[ack.command_id]
-                        answers.append(Answer(ack.agent_id, ack.status, ack.detail, time.monotonic() - began))
+                        answers.append(
+                            Answer(ack.agent_id, ack.status, shown(ack.detail), time.monotonic() - began)
+                        )
         except KafkaError as exc:
             raise BrokerUnavailable(
                 f"Kafka at {self._servers}: {exc!r}", hint="whether it was entered is not known"
@@ -190,7 +193,7 @@ class ControlDesk:
                         one.untimely = ack.detail
                         continue
                     del waiting[ack.command_id]
-                    answer(Answer(ack.agent_id, ack.status, ack.detail, time.monotonic() - one.began))
+                    answer(Answer(ack.agent_id, ack.status, shown(ack.detail), time.monotonic() - one.began))
             await self._send_again(waiting, began + seconds)
         for one in waiting.values():
             status: Literal["refused", "unconfirmed"] = "refused" if one.untimely else "unconfirmed"

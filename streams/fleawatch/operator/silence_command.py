@@ -15,6 +15,7 @@ from fleawatch.operator.notebook import Notebook, new_audit_id
 from fleawatch.operator.tables import show
 from fleawatch.operator.times import at, lasting
 from fleawatch.settings import Settings
+from fleawatch.top.draw import shown
 
 COLUMNS = ("silence", "kind", "matches", "state", "until", "left", "by", "reason")
 ALL = click.option("--all", "ended", is_flag=True, help="Also those that are over.")
@@ -114,7 +115,7 @@ async def _start(matchers: dict[str, str], secs: float, reason: str, by: str, *,
     actor = Actor(by, "cli", now, new_audit_id(now))
     made, records = silence(matchers, secs, actor, reason, maintenance=maintenance)
     await _notebook().write(records)
-    click.echo(f"{made.silence_id}: {written(made.matchers)} until {at(made.until_ts)}")
+    click.echo(shown(f"{made.silence_id}: {written(made.matchers)} until {at(made.until_ts)}"))
 
 
 async def _list(*, ended: bool, form: str, maintenance: bool) -> None:
@@ -136,12 +137,10 @@ async def _end(start: str, by: str, *, only: bool = False) -> None:
     notes = await notebook.read(b"silence|")
     held = [one for one in notes.silent_now(now) if one.maintenance]
     if only and not start and len(held) != 1:
-        raise ConfigError(
-            f"{len(held)} maintenances hold: {', '.join(one.silence_id for one in held) or 'none'}",
-            hint="`fleawatch maintenance ls`",
-        )
+        which = f"which of {', '.join(one.silence_id for one in held)}?" if held else "no maintenance holds"
+        raise ConfigError(which, hint="`fleawatch maintenance ls --all` shows them")
     one = held[0] if only and not start else notes.silence(start)
     if one.until_ts <= now:
         raise ConfigError(f"{one.silence_id} is over since {at(one.until_ts)}")
     await notebook.write(end(one, Actor(by, "cli", now, new_audit_id(now))))
-    click.echo(f"{one.silence_id} ended: {written(one.matchers)}")
+    click.echo(shown(f"{one.silence_id} ended: {written(one.matchers)}"))

@@ -13,8 +13,9 @@ from fleawatch.bot.voice import Text
 from fleawatch.errors import ConfigError
 from fleawatch.notifiers import buttons
 from fleawatch.settings import Settings
-from stand_ins.telegram_html import parse
+from stand_ins.telegram_html import found_in, parse
 
+HOSTILE = "<b>x</b> @everyone /kill http://evil.com [bank](http://evil.com) \x1b[31m \u202e &amp; two\nlines"
 ANN, EVE = Person(7, "Ann", "ann"), Person(9, "Ann", "ann")
 OURS = Chat(-1001, "our_fleet")
 
@@ -73,8 +74,8 @@ def test_an_update_that_cannot_be_read_is_still_counted() -> None:
 
 
 @given(
-    head=st.text(max_size=80),
-    lines=st.lists(st.text(max_size=300), max_size=120),
+    head=st.text(max_size=400) | st.just(HOSTILE),
+    lines=st.lists(st.text(max_size=300) | st.sampled_from([HOSTILE, "@a " * 2000]), max_size=120),
     table=st.booleans(),
 )
 def test_whatever_is_said_is_within_the_limit_and_shown_as_text(
@@ -85,6 +86,7 @@ def test_whatever_is_said_is_within_the_limit_and_shown_as_text(
     assert len(shown.encode("utf-16-le")) // 2 <= 4096
     assert len(part.plain.encode("utf-16-le")) // 2 <= 4096
     assert {entity.kind for entity in entities} <= {"b", "pre"}
+    assert not found_in(part.plain)
 
 
 @given(verb=st.sampled_from(buttons.VERBS), digits=st.integers(0, 16**16 - 1))

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from fleawatch.notifiers.chart import HEIGHT, WIDTH, chart
-from fleawatch.notifiers.equity_history import curve, words
+from fleawatch.notifiers.equity_history import curve, picture, words
 from fleawatch_schemas.wire import Equity
 
 
@@ -42,6 +42,20 @@ def colours(png: bytes) -> set[object]:
 )
 def test_any_account_can_be_drawn(equities: list[float]) -> None:
     assert len(colours(chart("a" * 64, curve(events(equities))))) > 3
+
+
+def test_the_picture_shows_names_as_text() -> None:
+    points = curve(events([100.0, 90.0]))
+    assert chart("a\x1b[31mb\u202ec\r\n\x07d", points) == chart("abc d", points)
+    assert chart("a", points) != chart("b", points)
+    for name in ("<b>x</b>" * 50, "📉اللغة", "", "\x00"):
+        assert len(colours(chart(name, points))) > 3
+
+
+def test_a_name_leads_to_no_other_file() -> None:
+    file = picture('../../etc/x"; a=b\r\n\u202e', curve(events([100.0, 90.0])))
+    assert file is not None
+    assert file.name == "______etc_x___a_b___.png"
 
 
 def test_a_loss_is_shaded_and_its_returns_are_red() -> None:

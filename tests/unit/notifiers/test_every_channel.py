@@ -1,6 +1,7 @@
 """The contract of a channel, held by each of them on a server that stands in for its receiver."""
 
 import contextlib
+import csv
 import io
 import unicodedata
 from collections.abc import AsyncIterator, Callable
@@ -10,11 +11,12 @@ from dataclasses import dataclass
 import pytest
 
 from fleawatch.alerting.defaults import TIERS
-from fleawatch.alerting.note import Note
+from fleawatch.alerting.note import Item, Line, Note, Standing
 from fleawatch.notifiers.apprise_channel import Apprise
 from fleawatch.notifiers.apprise_http import Wire
 from fleawatch.notifiers.channel import Channel
-from fleawatch.notifiers.escape import JOINER
+from fleawatch.notifiers.escape import JOINER, clean
+from fleawatch.notifiers.listing import HEADER
 from fleawatch.notifiers.log import Log
 from fleawatch.notifiers.post import Http
 from fleawatch.notifiers.retry import Attempt, Outcome
@@ -26,12 +28,14 @@ from stand_ins.server import Reply, Server, answer, flood, reset, trickle
 from stand_ins.slack import FakeSlack
 from stand_ins.sms import FakeSms
 from stand_ins.telegram import FakeTelegram, telegram_error
+from stand_ins.telegram_html import found_in
 
 HOSTILE = (
     "<b>x</b><script>alert(1)</script> <!channel> <@U012> <https://evil.example|bank> @everyone /kill http://evil.com "
     "\x1b[31mred\x1b[0m \u202egnp.exe &amp; *bold* [bank](http://evil.com) two\nlines"
 )
 
+OURS = {"b", "code", "blockquote"}
 NO_SERVICE = answer(404, "no_service")
 
 
@@ -44,6 +48,7 @@ class Bench:
     secrets: tuple[str, ...] = ()
     server: Server | None = None
     refusal: Reply = NO_SERVICE
+    live: Callable[[], list[str]] = list  # what its receiver made into a mention, a command or a link
 
     async def tell(self, told: Note) -> list[Attempt]:
         """As the worker does it; attempts that fail are not repeated."""
@@ -67,8 +72,9 @@ async def telegram() -> AsyncIterator[Bench]:
         made = Telegram(http, api_base=server.url, token=server.token, chat_id=server.chat_id)
         refusal = telegram_error(403, f"Forbidden: kicked, /bot{server.token}/")
         yield Bench(
-            made, lambda: [one.text for one in server.messages.values()], (server.token,), server, refusal
-        )
+            made, lambda: [one.text for one in server.messages.values()], (server.token,), server, refusal,
+            lambda: [one.text for message in server.messages.values() for one in message.entities if one.kind not in OURS],
+        )  # fmt: skip
 
 
 @contextlib.asynccontextmanager
@@ -105,8 +111,15 @@ async def anything() -> AsyncIterator[Bench]:
     async with FakeSms() as server:
         server.limits.interval_secs = 0.0
         made = Apprise(_with_secret(server), allow_private=False, deadline_secs=0.5)
-        seen = lambda: [f"{call.payload['title']}\n{call.shown}" for call in server.delivered]  # noqa: E731
-        yield Bench(made, seen, ("canary-sms",), server)
+
+        def seen() -> list[str]:
+            return [f"{call.payload['title']}\n{call.shown}" for call in server.delivered]
+
+        def live() -> list[str]:
+            """For any receiver: which it is, is not known."""
+            return [one.text for text in seen() for one in found_in(text)]
+
+        yield Bench(made, seen, ("canary-sms",), server, live=live)
 
 
 def _with_secret(server: FakeSms) -> str:
@@ -178,17 +191,63 @@ async def test_a_group_names_each_of_its_ids(bench: Bench) -> None:
     assert all(one in seen for one in told.ids)
 
 
+def hostile(standing: Standing = "firing", number: int = 1) -> Item:
+    """Every text of an alert, and of what people and agents did about it."""
+    return item(
+        standing, number=number, title=HOSTILE, body=HOSTILE, agent_id=HOSTILE, rule=HOSTILE, unit=HOSTILE,
+        runbook=HOSTILE, alert_id=HOSTILE, labels={HOSTILE: HOSTILE}, acked_by=HOSTILE, actions=(HOSTILE, HOSTILE),
+    )  # fmt: skip
+
+
+HOSTILE_NOTES: dict[str, Note] = {
+    "firing": note(hostile(), why=HOSTILE, chart=True),
+    "acknowledged": note(hostile("acknowledged"), why=HOSTILE),
+    "resolved": note(hostile("resolved"), why=HOSTILE),
+    "no data": note(hostile("no_data"), why=HOSTILE),
+    "reminder": note(hostile(), reminder=2, ref="C0TEST:1"),
+    "group": note(*(hostile(number=number) for number in range(3)), why=HOSTILE, title=HOSTILE),
+    "digest": Note(
+        "digest", HOSTILE, tuple(hostile(number=number) for number in range(10)), 1.0, why=HOSTILE, title=HOSTILE,
+        lines=tuple(Line(HOSTILE, "WARN", "firing", HOSTILE, HOSTILE, 1.0) for _ in range(30)),
+    ),
+}  # fmt: skip
+
+
 @every
-async def test_what_others_wrote_is_shown_as_text(bench: Bench) -> None:
+@pytest.mark.parametrize("kind", HOSTILE_NOTES)
+async def test_what_others_wrote_is_shown_as_text(bench: Bench, kind: str) -> None:
     """The stand-ins parse as the receivers do: what they took for a mention, a link or markup would be missing."""
-    hostile = item(
-        title=HOSTILE, body=HOSTILE, agent_id=HOSTILE, rule=HOSTILE, unit=HOSTILE, actions=(HOSTILE,)
-    )
-    await bench.tell(note(hostile, why=HOSTILE))
-    for text in bench.seen():
+    attempts = await bench.tell(HOSTILE_NOTES[kind])
+    assert {one.outcome for one in attempts} == {Outcome.DELIVERED}
+    seen = [text for text in bench.seen() if text]  # a file can be a message without a text
+    assert seen
+    for text in seen:
         assert "<b>x</b><script>" in text.replace(JOINER, "") or isinstance(bench.channel, Sms)
         assert not [char for char in text if unicodedata.category(char) == "Cc" and char != "\n"]
         assert "\u202e" not in text
+    if isinstance(bench.channel, Log):
+        assert all("\n" not in text and text.count(" agent=") == 1 for text in seen)
+    assert not bench.live()
+
+
+@every
+async def test_a_list_is_a_file_that_a_spreadsheet_only_shows(bench: Bench) -> None:
+    """Breaks when a cell begins as a formula does, or when what others wrote makes cells and rows of its own."""
+    lines = tuple(
+        Line(text, "WARN", "firing", text, text, 1.0)
+        for text in (HOSTILE, "=1+1", "+1", "-1", "@x", '"a","b"\n"c"', "\t=1", "\r=1")
+    )
+    told = Note("digest", "d", tuple(hostile(number=number) for number in range(10)), 1.0, lines=lines)
+    files = [part.file for part in await bench.channel.render(told) if part.file is not None]
+    if not files:
+        assert not bench.channel.files
+        return
+    (file,) = files
+    rows = list(csv.reader(io.StringIO(file.content.decode())))
+    assert [len(row) for row in rows] == [len(HEADER)] * (1 + len(lines))
+    for cell in (cell for row in rows for cell in row):
+        assert cell == clean(cell)
+        assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
 @every
