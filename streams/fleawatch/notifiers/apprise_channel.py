@@ -5,7 +5,7 @@ from fleawatch.errors import ConfigError
 from fleawatch.notifiers.apprise_services import Services
 from fleawatch.notifiers.history import History
 from fleawatch.notifiers.layout import lay_out
-from fleawatch.notifiers.message import message
+from fleawatch.notifiers.message import looks_back, message
 from fleawatch.notifiers.pace import Pace
 from fleawatch.notifiers.plain_style import PlainStyle
 from fleawatch.notifiers.post import DEADLINE_SECS, Http
@@ -55,8 +55,7 @@ class Apprise:
         )
 
     async def render(self, note: Note) -> list[Part]:
-        looks_back = note.chart and note.kind == "single" and note.standing != "resolved"
-        look = await self._history.look(note.items[0].alert.agent_id) if looks_back else None
+        look = await self._history.look(note.items[0].alert.agent_id) if looks_back(note) else None
         told = message(note, self._runbooks, look.words if look else "", files=False)
         text = lay_out(told, TEXT_LIMIT, PlainStyle())
         return [Part(text.rich, text.plain)]

@@ -78,7 +78,7 @@ async def serve(name: str, settings: Settings, telemetry: Telemetry) -> None:
         EquityHistory(settings) as history,
     ):
         channel = CHANNELS[name](settings, http, history)
-        servers = find_servers(settings)
+        routes, servers = routes_of(settings), find_servers(settings)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=servers,
             group_id=f"{settings.app_id}-notify-{name}",
@@ -93,7 +93,7 @@ async def serve(name: str, settings: Settings, telemetry: Telemetry) -> None:
         )
         worker = Worker(
             channel, consumer, servers, settings,
-            routes=routes_of(settings), telemetry=telemetry, timing=Timing(),
+            routes=routes, telemetry=telemetry, timing=Timing(),
         )  # fmt: skip
         asking = asyncio.create_task(say_if_alone(servers, settings, name))
         try:

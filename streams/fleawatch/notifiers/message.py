@@ -80,7 +80,13 @@ def how(note: Note) -> Literal["new", "reply", "edit"]:
 
 def rings(note: Note) -> bool:
     """Whether a changed message needs an answer too: an edit makes no sound."""
-    return how(note) == "edit" and not note.update and note.standing != "acknowledged"
+    return how(note) == "edit" and not note.update
+
+
+def looks_back(note: Note) -> bool:
+    """Whether it says what the agent did before: what has said so once goes on to."""
+    one, critical = note.kind == "single", note.severity == "CRITICAL"
+    return one and note.standing != "resolved" and (note.chart or (note.update and critical))
 
 
 def _single(note: Note, item: Item, runbooks: Runbooks, before: str) -> Message:

@@ -15,7 +15,7 @@ from fleawatch.notifiers import escape
 from fleawatch.notifiers.addresses import check_url
 from fleawatch.notifiers.history import History
 from fleawatch.notifiers.listing import listing
-from fleawatch.notifiers.message import again, how, message, rings
+from fleawatch.notifiers.message import again, how, looks_back, message, rings
 from fleawatch.notifiers.pace import Pace
 from fleawatch.notifiers.post import Http, NoAnswer, Upload
 from fleawatch.notifiers.redact import Redactor
@@ -98,8 +98,7 @@ class Slack:
         )
 
     async def render(self, note: Note) -> list[Part]:
-        looks_back = note.chart and note.kind == "single" and note.standing != "resolved"
-        look = await self._history.look(note.items[0].alert.agent_id) if looks_back else None
+        look = await self._history.look(note.items[0].alert.agent_id) if looks_back(note) else None
         told = message(note, self._runbooks, look.words if look else "", files=self.files)
         made, left = attachment(told, note)
         extra: dict[str, object] = {"attachments": [made]}

@@ -19,7 +19,7 @@ from fleawatch.notifiers.addresses import check_url
 from fleawatch.notifiers.history import History
 from fleawatch.notifiers.layout import lay_out
 from fleawatch.notifiers.listing import listing
-from fleawatch.notifiers.message import again, how, message, rings
+from fleawatch.notifiers.message import again, how, looks_back, message, rings
 from fleawatch.notifiers.pace import Pace
 from fleawatch.notifiers.post import Answer, Http, NoAnswer, Upload
 from fleawatch.notifiers.redact import Redactor
@@ -94,8 +94,7 @@ class Telegram:
             return [_part(note, "", CAPTION_LIMIT, self._runbooks)]
         if note.reminder and note.ref is not None:
             return [_short(note)]
-        looks_back = note.chart and note.kind == "single" and note.standing != "resolved"
-        look = await self._history.look(note.items[0].alert.agent_id) if looks_back else None
+        look = await self._history.look(note.items[0].alert.agent_id) if looks_back(note) else None
         text = _part(note, look.words if look else "", TEXT_LIMIT, self._runbooks)
         parts = [text]
         if rings(note):

@@ -148,6 +148,21 @@ async def test_the_chart_is_a_silent_answer_after_the_text(http: Http, server: F
     assert [message.photo for message in shown(server)] == [None, PNG, None]
 
 
+async def test_who_looks_after_it_is_told_when_it_gets_worse(http: Http, server: FakeTelegram) -> None:
+    """An acknowledgement makes no sound; a further threshold does, also where somebody acknowledged the first."""
+    channel = telegram(http, server, history=Known())
+    ref = await tell(channel, note(chart=True))
+    seen = item("acknowledged", acked_by="ann")
+    await tell(channel, note(seen, ref=ref, update=True))
+    assert len(shown(server)) == 2  # the text and its chart
+    assert "before: equity 10,000" in shown(server)[0].text  # it still says what was before
+    worse = item("acknowledged", acked_by="ann", value=26.2, threshold=25.0)
+    await tell(channel, note(worse, ref=ref, chart=True))
+    *_, rings = shown(server)
+    assert (rings.reply_to, rings.silent) == (1, False)
+    assert rings.text.startswith("👤 CRITICAL ACKNOWLEDGED by ann: ")
+
+
 @pytest.mark.parametrize("code", [400, 403, 500])
 async def test_a_chart_that_is_not_taken_keeps_no_alert(
     http: Http, server: FakeTelegram, code: int, caplog: pytest.LogCaptureFixture
