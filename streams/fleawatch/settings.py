@@ -1,6 +1,7 @@
 """All settings, in one frozen object read from `FLEAWATCH_*` environment variables (or `*_FILE` for secrets)."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -20,6 +21,7 @@ from fleawatch.errors import ConfigError
 PREFIX = "FLEAWATCH_"
 
 
+_is_server = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?").fullmatch
 _RATE = r"[A-Za-z0-9]{1,16}=\d{1,9}(\.\d{1,9})?"
 _RATES = rf"^({_RATE}(,{_RATE})*)?$"
 _USER = r"\d{1,16}=(operator|viewer)"
@@ -159,6 +161,14 @@ class Settings(BaseSettings):
         """The topic's name on the broker: prefix and short name."""
         return self.topic_prefix + name
 
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _servers(cls, value: str) -> str:
+        servers = [server.strip() for server in value.split(",") if server.strip()]
+        if not all(map(_is_server, servers)):
+            raise ValueError("expected host:port, several separated by commas")
+        return ",".join(servers)
+
     @field_validator("long_bar_secs")
     @classmethod
     def _bars_divide_a_day(cls, secs: int, others: ValidationInfo) -> int:
@@ -198,6 +208,6 @@ class Settings(BaseSettings):
             first = exc.errors(include_input=False, include_url=False)[0]
             field = ".".join(str(part) for part in first["loc"])
             raise ConfigError(
-                f"setting {PREFIX}{field.removeprefix(PREFIX).upper()}: {first['msg']}",
+                f"setting {PREFIX}{field.removeprefix(PREFIX).upper()}: {first['msg'].removeprefix('Value error, ')}",
                 hint="see the settings table in README.md",
             ) from None

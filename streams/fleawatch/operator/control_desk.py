@@ -27,8 +27,8 @@ from fleawatch.control.records import (
     sealed,
 )
 from fleawatch.control.signing import BadSignature, Keyring, Signer
-from fleawatch.errors import BrokerUnavailable
-from fleawatch.operator.compacted import read_latest
+from fleawatch.errors import BrokerUnavailable, TopicMismatch
+from fleawatch.operator.compacted import read_latest, require_topics
 from fleawatch.settings import Settings
 from fleawatch.top.draw import shown
 from fleawatch_schemas.partition import partition_for
@@ -73,7 +73,7 @@ class _Sent:
 
 
 class ControlDesk:
-    """On one Kafka, between `async with` and its end. Signs if there is a key. Raises BrokerUnavailable."""
+    """On one Kafka, between `async with` and its end. Signs if there is a key. Raises BrokerUnavailable, TopicMismatch."""
 
     def __init__(self, settings: Settings, servers: str) -> None:
         self._settings = settings
@@ -91,15 +91,25 @@ class ControlDesk:
         try:
             await self._producer.start()
             await self._consumer.start()
+            await require_topics(self._consumer, self._topics(), self._servers)
+        except TopicMismatch:
+            await self._stop()
+            raise
         except (KafkaError, OSError) as exc:
             await self._stop()
-            raise BrokerUnavailable(f"Kafka at {self._servers}: {exc}") from exc
+            raise BrokerUnavailable(
+                f"no Kafka answers at {self._servers}: {exc}",
+                hint="nothing was ordered; check FLEAWATCH_BOOTSTRAP_SERVERS and the network",
+            ) from exc
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stop()
+
+    def _topics(self) -> list[str]:
+        return [self._settings.topic(name) for name in ("control-state", "commands", "command-acks", ENTRIES)]
 
     async def _stop(self) -> None:
         await self._producer.stop()

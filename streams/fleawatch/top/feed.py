@@ -13,7 +13,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from fleawatch.errors import BrokerUnavailable, TopicMismatch
+from fleawatch.errors import BrokerUnavailable
+from fleawatch.operator.compacted import require_topics
 from fleawatch.settings import Settings
 from fleawatch.top.model import WINDOWS, Fleet
 from fleawatch.top.records import TAKERS, Taken, take
@@ -91,12 +92,7 @@ class Feed:
 
     async def _seek(self) -> None:
         consumer, names = self._consumer, {self._settings.topic(short): short for short in TAKERS}
-        present = await consumer.topics()
-        if absent := sorted(names.keys() - present):
-            raise TopicMismatch(
-                f"the topic {absent[0]} does not exist at {self._servers}",
-                hint="is FLEAWATCH_TOPIC_PREFIX right? `fleawatch topics check`",
-            )
+        await require_topics(consumer, names, self._servers)
         tps = {
             TopicPartition(name, number): short
             for name, short in names.items()
