@@ -1,4 +1,4 @@
-"""docs/guide.md: what it names exists, values are as it says, and what it calls planned is not there yet.
+"""docs/guide.md: what it names exists, and values are as it says.
 
 A reference is text in backticks in the third column of a table, or behind it; `name = value` is compared.
 """
@@ -6,6 +6,7 @@ A reference is text in backticks in the third column of a table, or behind it; `
 import ast
 import importlib
 import re
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,23 +45,11 @@ def rows() -> list[list[str]]:
     return [row for row in cells if row[0] != "guide"]
 
 
-def sentences() -> list[str]:
+def names() -> list[str]:
     """Of what is said about us, in the tables and between them."""
     between = "\n".join(line for line in PAGE.splitlines() if not line.startswith("|"))
     texts = [cell for row in rows() for cell in row[2:]] + [between.split("## MonitoringConfig")[1]]
-    return [sentence for text in texts for sentence in re.split(r"[.;:] ", text)]
-
-
-def names(*, planned: bool) -> list[str]:
-    return sorted(
-        {
-            name
-            for sentence in sentences()
-            if ("**planned**" in sentence.lower()) == planned
-            for name in re.findall(r"`([^`]+)`", sentence)
-        }
-        - WORDS
-    )
+    return sorted({name for text in texts for name in re.findall(r"`([^`]+)`", text)} - WORDS)
 
 
 def resolve(name: str) -> Any:
@@ -97,7 +86,8 @@ def code(name: str) -> Any:
         except ModuleNotFoundError:
             continue
         for part in parts[size:]:
-            found = getattr(found, part)
+            defaults = {field.name: field.default for field in fields(found)} if is_dataclass(found) else {}
+            found = defaults.get(part) or getattr(found, part)
         return found
     raise LookupError(name)
 
@@ -113,33 +103,26 @@ def variables() -> dict[str, str]:
     return names
 
 
-@pytest.mark.parametrize("reference", names(planned=False))
+@pytest.mark.parametrize("reference", names())
 def test_what_the_guide_names_is_there(reference: str) -> None:
     name, _, value = reference.partition(" = ")
     found = resolve(name)
     if value:
         said = ast.literal_eval(value)
-        assert found == (said if isinstance(said, str) else pytest.approx(said, rel=1e-12)), name
-
-
-@pytest.mark.parametrize("name", names(planned=True))
-def test_what_the_guide_calls_planned_is_not_there(name: str) -> None:
-    """Breaks when it has come: the page is to say what it does."""
-    with pytest.raises((LookupError, AttributeError)):
-        resolve(name)
+        assert found == (said if isinstance(said, (str, dict)) else pytest.approx(said, rel=1e-12)), name
 
 
 def rule_names() -> set[str]:
-    return {re.split(r"[. ]", name)[1] for name in names(planned=False) if name.startswith("rules.")}
+    return {re.split(r"[. ]", name)[1] for name in names() if name.startswith("rules.")}
 
 
 @pytest.mark.parametrize("name", sorted(rule_names()))
 def test_a_rule_that_the_guide_names_is_applied(name: str) -> None:
-    """Breaks when a default stands in the table of rules and nothing reads it: the page must then say planned."""
+    """Breaks when a default stands in the table of rules and nothing reads it."""
     assert re.search(rf"rules\.{name}\b|\.{name}\b|\"{name}\"", RULES_APPLIED), name
 
 
-def test_every_row_says_where_it_went_or_that_it_is_planned() -> None:
+def test_every_row_says_where_it_went() -> None:
     bare = [row for row in rows() if len(row) != 4 or not (row[2] or row[3])]
     assert not bare
     assert len(rows()) > 60
