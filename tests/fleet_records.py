@@ -14,11 +14,9 @@ NASTY = "\x1b[2J\x1b]0;owned\x07\u202eevil"
 
 
 def metrics(agent_id: str, window: str = "all", ts: float = NOW - 1, **figures: Any) -> bytes:
-    shown = {"equity": 10_000.0, "drawdown_pct": 1.5, "sharpe_ratio": 1.2} | figures
+    shown = {"equity": 10_000.0, "drawdown_pct": 1.5, "sharpe_ratio": 1.2, "n": 500} | figures
     made = {**dict.fromkeys(Metrics.__struct_fields__), **shown}
-    return json.dumps(
-        made | {"agent_id": agent_id, "ts": ts, "window": window, "n": 5, "undefined": {}}
-    ).encode()
+    return json.dumps(made | {"agent_id": agent_id, "ts": ts, "window": window, "undefined": {}}).encode()
 
 
 def alert(agent_id: str, rule: str, number: int = 1, status: str = "firing", **more: Any) -> bytes:

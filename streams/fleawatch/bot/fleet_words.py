@@ -6,7 +6,7 @@ from fleawatch.bot.voice import Text
 from fleawatch.operator.incidents import Incident
 from fleawatch.operator.notebook import Notes
 from fleawatch.operator.times import at, told
-from fleawatch.report.marks import FIGURES
+from fleawatch.report.marks import FIGURES, LEAST
 from fleawatch.top.draw import cut, left, right
 from fleawatch.top.model import STATES, WINDOWS, Fleet, Row
 from fleawatch.top.table import money, number
@@ -92,9 +92,10 @@ def report(rows: Sequence[Row], window: str, left_out: str) -> Text:
             lines.append(f"{left(row.agent_id, _WIDE)} {right('-', 11)}")
             continue
         won = "-" if figures.win_rate_pct is None else f"{figures.win_rate_pct:.0f} %"
+        sharpe = figures.sharpe_ratio if figures.n >= LEAST else None
         lines.append(
             f"{left(row.agent_id, _WIDE)} {right(money(figures.pnl_24h_usd), 11)} {right(str(figures.total_trades or 0), 6)}"
-            f" {right(won, 5)} {right(number(figures.sharpe_ratio, 2), 6)}"
+            f" {right(won, 5)} {right(number(sharpe, 2), 6)}"
         )
     if left_out:
         lines.append(left_out)

@@ -41,7 +41,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A figure as it is shown. `reason` says why it is undefined."""
+    """A figure as it is shown. `reason` says why it is undefined, or not judged."""
 
     figure: Figure
     value: float | None
@@ -52,8 +52,13 @@ class Row:
 def rows(metrics: MetricsRecord) -> Iterator[Row]:
     for figure in FIGURES:
         value: float | None = getattr(metrics, figure.name)
-        reason = "" if value is not None else metrics.undefined.get(figure.name, "")
-        yield Row(figure, value, figure.mark(value), REASONS.get(reason, reason.replace("_", " ")))
+        reason = ""
+        if value is None:
+            why = metrics.undefined.get(figure.name, "")
+            reason = REASONS.get(why, why.replace("_", " "))
+        elif (size := figure.few(metrics)) is not None:
+            reason = f"of {size} {'returns' if figure.sample == 'n' else 'trades'}, too few to judge"
+        yield Row(figure, value, figure.mark(metrics), reason)
 
 
 def best_first(shares: Mapping[str, ShareT]) -> list[tuple[str, ShareT]]:

@@ -23,6 +23,7 @@ COLUMNS = (
     Column("sortino_ratio", "Sortino", 8), Column("max_drawdown_pct", "max dd %", 9), Column("equity", "equity", 13),
 )  # fmt: skip
 _MONEY = frozenset({"pnl_24h_usd", "total_pnl", "equity"})
+_OF_COLUMNS = tuple(column.figure for column in COLUMNS)
 _FIGURES = {figure.name: figure for figure in FIGURES}
 
 
@@ -33,7 +34,7 @@ def rows(fleet: Fleet) -> list[Row]:
 
 
 def table(found: Sequence[Row], window: str) -> list[Line]:
-    """One line an agent; what is undefined is a dash."""
+    """One line an agent; what is undefined, or of too few returns or trades, is a dash."""
     wide = max([12, *(len(shown(row.agent_id)) for row in found)])
     lines: list[Line] = [
         [
@@ -45,8 +46,9 @@ def table(found: Sequence[Row], window: str) -> list[Line]:
         figures = row.figures.get(window)
         cells = [Span(left(shown(row.agent_id), wide))]
         for column in COLUMNS:
-            value = getattr(figures, column.figure, None)
-            cells.append(Span(" " + right(_cell(column, value), column.width), _style(column, value)))
+            figure = _FIGURES[column.figure]
+            cell = _cell(column, figure.judged(figures))
+            cells.append(Span(" " + right(cell, column.width), _STYLES[figure.mark(figures)]))
         lines.append(cells)
     return lines
 
@@ -55,7 +57,7 @@ def document(found: Sequence[Row], window: str) -> list[dict[str, Any]]:
     """What is undefined is null."""
     return [
         {"agent_id": row.agent_id, "window": window}
-        | {column.figure: getattr(row.figures.get(window), column.figure, None) for column in COLUMNS}
+        | {name: getattr(row.figures.get(window), name, None) for name in (*_OF_COLUMNS, "n")}
         for row in found
     ]
 
@@ -66,8 +68,3 @@ def _cell(column: Column, value: float | None) -> str:
     if column.figure in _MONEY:
         return money(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
-
-
-def _style(column: Column, value: float | None) -> Style:
-    figure = _FIGURES.get(column.figure)
-    return _STYLES[figure.mark(value)] if figure is not None else ""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Mark = Literal["good", "act", ""]
+LEAST = 30
+"""Returns behind a ratio, or trades: of fewer it says next to nothing (three calm hours have a Sharpe ratio of hundreds)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +21,20 @@ class Figure:
     act_below: float | None = None
     act_above: float | None = None
     action: str = ""
+    sample: Literal["n", "total_trades", ""] = ""
 
-    def mark(self, value: float | None) -> Mark:
+    def few(self, figures: object) -> int | None:
+        """How many returns or trades are behind the figure, where they are too few to judge it by."""
+        size = getattr(figures, self.sample, None) if self.sample else None
+        return size if size is not None and size < LEAST else None
+
+    def judged(self, figures: object) -> float | None:
+        """The value, where it says something."""
+        return None if self.few(figures) is not None else getattr(figures, self.name, None)
+
+    def mark(self, figures: object) -> Mark:
+        """Of the figure in `figures`, a record of `metrics`; no mark where too little is behind it."""
+        value = self.judged(figures)
         if value is None:
             return ""
         if self.act_below is not None and value < self.act_below:
@@ -62,9 +76,23 @@ FIGURES = (
     Figure("balance_usd", "Balance", "USD"),
     Figure("open_positions", "Open positions", digits=0),
     Figure("pnl_24h_usd", "PnL, 24 h", "USD"),
-    Figure("sharpe_ratio", "Sharpe ratio", good=(1.5, _NO_CEILING), act_below=0.5, action="review strategy"),
-    Figure("sortino_ratio", "Sortino ratio"),
-    Figure("calmar_ratio", "Calmar ratio", good=(1.0, _NO_CEILING), act_below=0.5, action="review risk"),
+    Figure(
+        "sharpe_ratio",
+        "Sharpe ratio",
+        good=(1.5, _NO_CEILING),
+        act_below=0.5,
+        action="review strategy",
+        sample="n",
+    ),
+    Figure("sortino_ratio", "Sortino ratio", sample="n"),
+    Figure(
+        "calmar_ratio",
+        "Calmar ratio",
+        good=(1.0, _NO_CEILING),
+        act_below=0.5,
+        action="review risk",
+        sample="n",
+    ),
     Figure(
         "max_drawdown_pct",
         "Max drawdown",
@@ -74,8 +102,24 @@ FIGURES = (
         action="stop and review",
     ),
     Figure("drawdown_pct", "Drawdown now", "%"),
-    Figure("win_rate_pct", "Win rate", "%", 1, good=(45.0, 65.0), act_below=35.0, action="review signals"),
-    Figure("profit_factor", "Profit factor", good=(1.5, _NO_CEILING), act_below=1.0, action="losing money"),
+    Figure(
+        "win_rate_pct",
+        "Win rate",
+        "%",
+        1,
+        good=(45.0, 65.0),
+        act_below=35.0,
+        action="review signals",
+        sample="total_trades",
+    ),
+    Figure(
+        "profit_factor",
+        "Profit factor",
+        good=(1.5, _NO_CEILING),
+        act_below=1.0,
+        action="losing money",
+        sample="total_trades",
+    ),
     Figure("total_trades", "Trades", digits=0),
     Figure("total_pnl", "PnL of trades", "money"),
     Figure("volatility", "Volatility of a return", digits=5),

@@ -92,6 +92,9 @@ def _curves(main: Element, report: Report) -> None:
     SubElement(main, "figure").append(equity_plot(report.curve))
     SubElement(main, "h2").text = "Returns and anomalies"
     SubElement(main, "figure").append(returns_plot(report))
+    if report.anomalies:
+        text = "Triangles are anomalies, |z| above 3: red ones losses, green ones gains."
+        SubElement(main, "p").text = text
 
 
 def _attribution(main: Element, found: AttributionRecord) -> None:

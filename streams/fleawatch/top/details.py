@@ -79,13 +79,16 @@ def _windows(row: Row) -> list[Line]:
         return [[Span("no figures yet", "dim")]]
     lines: list[Line] = [[Span(left("", 24), "bold"), *(Span(right(name, 14), "bold") for name in present)]]
     for figure in FIGURES:
-        values = [getattr(row.figures[name], figure.name) for name in present]
+        found = [row.figures[name] for name in present]
         lines.append(
             [
                 Span(left(figure.title, 24)),
                 *(
-                    Span(right("-" if value is None else figure.show(value), 14), _MARKS[figure.mark(value)])
-                    for value in values
+                    Span(
+                        right("-" if value is None else figure.show(value), 14), _MARKS[figure.mark(figures)]
+                    )
+                    for figures in found
+                    for value in [getattr(figures, figure.name)]
                 ),
             ]
         )

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from fleawatch.core.registry import UNKNOWN, Agent, Registry
 from fleawatch.core.rules import DEFAULTS
+from fleawatch.report.marks import LEAST
 from fleawatch_schemas.wire import Alert, Anomaly, Health, Metrics
 
 State = Literal[
@@ -66,8 +67,9 @@ class Row:
 
     @property
     def sharpe(self) -> float | None:
-        """Of the longest window there is."""
-        return next((one.sharpe_ratio for one in map(self.figures.get, reversed(WINDOWS)) if one), None)
+        """Of the longest window whose returns are enough to judge by."""
+        found = map(self.figures.get, reversed(WINDOWS))
+        return next((one.sharpe_ratio for one in found if one and one.n >= LEAST), None)
 
     @property
     def used(self) -> float | None:

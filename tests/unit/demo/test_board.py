@@ -25,7 +25,9 @@ def _alert(rule: str, status: str = "firing", agent_id: str = "hold-wti", alert_
     )
 
 
-def _metrics(ts: float, equity: float, window: str = "24h", sharpe: float | None = None) -> bytes:
+def _metrics(
+    ts: float, equity: float, window: str = "24h", sharpe: float | None = None, n: int = 500
+) -> bytes:
     return json.dumps(
         dict.fromkeys(Metrics.__struct_fields__)
         | {
@@ -35,7 +37,7 @@ def _metrics(ts: float, equity: float, window: str = "24h", sharpe: float | None
             "equity": equity,
             "drawdown_pct": 1.5,
             "sharpe_ratio": sharpe,
-            "n": 5,
+            "n": n,
             "undefined": {},
         }
     ).encode()
@@ -47,6 +49,8 @@ def test_the_latest_figures_win_whatever_their_window() -> None:
     board.apply("metrics", _metrics(10, 50.0, "24h", 7.0))
     row = board.rows["hold-wti"]
     assert (row.equity, row.sharpe_so_far, row.state) == (99.0, 1.2, "running")
+    board.apply("metrics", _metrics(30, 99.0, "all", 614.6, n=3))
+    assert row.sharpe_so_far == 7.0  # three returns say nothing
 
 
 def test_a_repeated_alert_is_no_news_and_is_counted_once() -> None:

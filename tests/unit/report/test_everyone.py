@@ -20,11 +20,15 @@ def test_each_agent_is_a_line_and_what_is_undefined_a_dash() -> None:
     assert lines[2].split() == ["a", *["-"] * len(everyone.COLUMNS)]
     assert "1,200" in lines[3]
     assert "0.10" in lines[3]
+    few = fleet(
+        ("metrics", metrics("b", "24h", sharpe_ratio=614.6, n=3, profit_factor=9.0, total_trades=2), NOW)
+    )
+    assert plain(everyone.table(everyone.rows(few), "24h")).splitlines()[1].split()[4:8] == ["-"] * 4
     bad = [span.text.strip() for span in everyone.table(found, "24h")[3] if span.style == "bad"]
     assert "0.10" in bad
     by_agent = {one["agent_id"]: one for one in everyone.document(found, "24h")}
     assert by_agent["a"]["equity"] is None
-    assert by_agent["b"]["total_trades"] == 1200
+    assert (by_agent["b"]["total_trades"], by_agent["b"]["n"]) == (1200, 500)
 
 
 def test_the_monitors_own_alerts_are_no_agents() -> None:

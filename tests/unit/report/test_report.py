@@ -34,7 +34,8 @@ def metrics(**changes: Any) -> MetricsRecord:
         "agent_id": "bot-1",
         "ts": START,
         "window": "24h",
-        "n": 0,
+        "n": 200,
+        "total_trades": 200,
         "periods_per_year": None,
         "undefined": {},
     }
@@ -86,6 +87,17 @@ def test_marks_follow_the_levels() -> None:
     assert [row["measure"] for row in csv.DictReader(io.StringIO(as_csv(FULL))) if row["mark"] == "act"] == [
         "win_rate_pct", "profit_factor",
     ]  # fmt: skip
+
+
+def test_what_few_returns_or_trades_say_is_shown_with_their_number_and_not_judged() -> None:
+    """Breaks when three calm hours are called good, or two trades a reason to act."""
+    figures = metrics(sharpe_ratio=614.64, n=3, win_rate_pct=0.0, total_trades=2, max_drawdown_pct=30.0)
+    report = replace(FULL, metrics=figures)
+    assert json.loads(as_json(report))["marks"] == {"max_drawdown_pct": "act"}
+    text = click.unstyle(as_text(report))
+    assert re.search(r"Sharpe ratio +614\.64 +of 3 returns, too few to judge", text)
+    assert re.search(r"Win rate +0\.0 % +of 2 trades, too few to judge", text)
+    assert as_html(report).count("too few to judge") == 2
 
 
 def test_undefined_is_said_with_its_reason_and_never_zero() -> None:

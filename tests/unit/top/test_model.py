@@ -76,6 +76,13 @@ def test_the_highest_control_version_holds() -> None:
     assert made.rows["a"].control == "paused"
 
 
+def test_the_sharpe_ratio_is_of_the_longest_window_with_enough_returns() -> None:
+    few = ("metrics", metrics("a", "all", sharpe_ratio=614.6, n=3), NOW)
+    assert fleet(few).rows["a"].sharpe is None
+    enough = ("metrics", metrics("a", "24h", sharpe_ratio=1.5, n=36), NOW)
+    assert fleet(few, enough).rows["a"].sharpe == 1.5
+
+
 def test_an_alert_that_nobody_repeats_is_over() -> None:
     made = fleet(("alerts", alert("a", "drawdown_exceeded"), NOW))
     assert made.rows["a"].open(NOW + FORGET_SECS)

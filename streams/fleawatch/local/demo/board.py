@@ -4,12 +4,18 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from fleawatch.report.marks import LEAST
 from fleawatch_schemas.codec import decode_alert
 from fleawatch_schemas.wire import Alert, Anomaly, Metrics
 
 OCCURRENCES = frozenset({"return_anomaly"})  # something that happened, not a state that lasts
 OURS = "_"  # what ids begin with that are none of an agent: the fleet as one account, the monitor
-WINDOWS = ("all", "30d", "7d", "24h")  # the Sharpe ratio "so far" is that of the longest window there is
+WINDOWS = (
+    "all",
+    "30d",
+    "7d",
+    "24h",
+)  # the Sharpe ratio "so far" is that of the longest window with enough returns
 
 _metrics = msgspec.json.Decoder(Metrics)
 _anomaly = msgspec.json.Decoder(Anomaly)
@@ -29,7 +35,7 @@ class Row:
 
     @property
     def sharpe_so_far(self) -> float | None:
-        return next((self.sharpe[window] for window in WINDOWS if window in self.sharpe), None)
+        return next((found for window in WINDOWS if (found := self.sharpe.get(window)) is not None), None)
 
     @property
     def state(self) -> str:
@@ -62,7 +68,7 @@ class Board:
         if figures.agent_id.startswith(OURS):
             return
         row = self._row(figures.agent_id)
-        row.sharpe[figures.window] = figures.sharpe_ratio
+        row.sharpe[figures.window] = figures.sharpe_ratio if figures.n >= LEAST else None
         if figures.ts >= row.ts:
             row.ts, row.equity, row.drawdown_pct = figures.ts, figures.equity, figures.drawdown_pct
 
