@@ -36,6 +36,8 @@ class MetricsRecord(Contract):
     """Returns that the ratios are made of."""
     periods_per_year: float | None
     """By which the ratios are annualised."""
+    returns: Count | None = None
+    """Per event, so far: volatility, regime change and the detectors go by the newest of these."""
     undefined: dict[str, str]
     """Why a figure is null, by its name."""
     fleet: FleetFigures | None = None

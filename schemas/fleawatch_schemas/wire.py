@@ -165,6 +165,7 @@ class Metrics(Struct, frozen=True, gc=False, kw_only=True):
     n: int
     periods_per_year: float | None
     undefined: dict[str, str]
+    returns: int | None = None
     fleet: FleetFigures | None = None
 
 

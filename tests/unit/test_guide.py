@@ -32,7 +32,7 @@ RULES_APPLIED = "\n".join(
     for path in APPLYING
     if path.name not in {"rules.py", "overrides.py", "rule_checks.py"}
 )
-WORDS = {"classic", "other", "endpoint", "agent_id", "null"}  # values and labels, not names
+WORDS = {"classic", "calibrated", "other", "endpoint", "agent_id", "null"}  # values and labels, not names
 
 
 def rows() -> list[list[str]]:

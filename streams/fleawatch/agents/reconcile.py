@@ -35,9 +35,11 @@ class Reconciler:
         accounts, books = equity.states(tp.partition), trades.states(tp.partition)
         for key in keys:
             account, book = accounts.get(key), books.get(key)
-            if account is None or book is None or account.last.unrealised_pnl is None:
+            if account is None or book is None:
                 continue
             before = account.alerts.get("unexplained_pnl")
+            if account.last.unrealised_pnl is None and before is None:
+                continue
             outputs = check_explained(account, book, tp.partition)
             if outputs or account.alerts.get("unexplained_pnl") is not before:
                 equity.dirty(tp.partition).add(key)

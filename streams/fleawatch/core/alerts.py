@@ -146,14 +146,17 @@ def fires(
     return move == FIRING
 
 
-def occurrence(st: Alerting, rule: Rule, cause: Cause, value: float, severity: Severity) -> bool:
-    """Something happened that has no end of its own; True when it is to be published."""
+def occurrence(
+    st: Alerting, rule: Rule, cause: Cause, value: float, severity: Severity, *, each: bool = False
+) -> bool:
+    """Something happened that has no end of its own; True when it is to be published. `each`: whatever was before it."""
     if not rule.enabled:
         return False
     severity = st.rules.capped(severity)
     firing = st.alerts.get(rule.name)
     if (
         firing is not None
+        and not each
         and cause.ts - firing.seen < rule.quiet_secs
         and _RANK[severity] <= _RANK[firing.severity]
     ):

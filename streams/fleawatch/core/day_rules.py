@@ -20,7 +20,7 @@ def check_outflow(st: EquityState, ev: Equity, flow: float, cause: Cause, out: l
     if before <= NOTHING or announced or -flow <= rule.threshold * before:
         return
     share = -flow / before
-    if occurrence(st, rule, cause, share, rule.severity):
+    if occurrence(st, rule, cause, share, rule.severity, each=True):  # what leaves next is no repetition
         currency = ev.currency or "USD"
         title = f"{-flow:,.2f} {currency} left the account, {share:.1%} of its equity"
         body = f"Nobody had announced it. Equity {before:,.2f} before, {ev.equity:,.2f} {currency} now."

@@ -84,7 +84,9 @@ def check_return(
     rule = st.rules.return_anomaly
     if abs(score.z) <= rule.threshold:
         return
-    severity = "CRITICAL" if returned <= -st.rules.large_loss else rule.severity
+    severity = (
+        "CRITICAL" if score.z < 0 else rule.severity
+    )  # as the guide has it; the ceiling is `occurrence`'s matter
     if occurrence(st, rule, cause, abs(score.z), severity):
         title = f"unusual {kind} {returned:+.2%} (z {score.z:+.1f})"
         body = f"Usual: {score.mean:+.4%} ± {score.std:.4%} over {score.n} returns. {_money(ev)}"

@@ -43,6 +43,7 @@ def fleet_figures(st: FleetState) -> FleetFigures:
         paused=sum(one.agents.paused for one in statuses),
         stale=sum(one.agents.stale for one in statuses),
         under_water=sum(one.agents.under_water for one in statuses),
+        tripped=sum(one.agents.tripped for one in statuses),
     )
     left_out: dict[str, int] = {}
     for one in statuses:

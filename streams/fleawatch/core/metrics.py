@@ -54,6 +54,7 @@ def metrics_of(
         n=n,
         periods_per_year=periods,
         undefined=why,
+        returns=0 if equity is None else equity.returns.count,
         **figures,  # type: ignore[arg-type] # the counts are integers: see where they are set
     )
 

@@ -7,7 +7,7 @@ many; not in a history that is fed in.
 
 from math import exp, log, sqrt
 
-from fleawatch.core.alerts import Cause, Words, fires, tell
+from fleawatch.core.alerts import Cause, Words, active, fires, tell
 from fleawatch.core.bars import DAY_SECS
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.outputs import Output
@@ -15,6 +15,8 @@ from fleawatch.core.ratios import Figures, figures
 from fleawatch.core.rules import Z_95, Rule
 
 YEAR_DAYS = 365.0
+MONTH_DAYS = 30.0
+"""More are not looked at."""
 ENOUGH = 0.9
 """Of the days that are asked for: in the others the agent may have been absent, or its market closed for a holiday."""
 
@@ -41,12 +43,13 @@ def calmar_bound(growth: float, deviation: float, max_drawdown: float, n: int, p
 def check_performance(st: EquityState, equity: float, cause: Cause, out: list[Output]) -> None:
     """sharpe_low and calmar_low over the last 30 days, `equity` being the last close."""
     rules, bars = st.rules, st.bars
-    least = min(rules.min_days, 30.0)  # days; more are not looked at
-    if (bars.coarse.open - bars.coarse.oldest + 1) * bars.plan.coarse < least * DAY_SECS:
+    least = min(rules.min_days, MONTH_DAYS)
+    young = (bars.coarse.open - bars.coarse.oldest + 1) * bars.plan.coarse < least * DAY_SECS
+    if young and not (active(st, rules.sharpe_low) or active(st, rules.calmar_low)):
         return  # there cannot be enough returns: the figures need not be made
     now = figures(bars, "30d", equity, st.max_drawdown)
     days = now.n / now.periods * YEAR_DAYS  # a week of a market's hours is seven days, too
-    enough = days >= ENOUGH * least
+    enough = not young and days >= ENOUGH * least
     bound = sharpe_bound(now.sharpe, now.n, now.periods) if enough and now.sharpe is not None else None
     _judge(st, rules.sharpe_low, cause, out, name="Sharpe", value=now.sharpe, bound=bound, days=days)
     bound = _calmar(now) if enough and days >= rules.calmar_min_days else None
@@ -73,8 +76,9 @@ def _judge(
     bound: float | None,
     days: float,
 ) -> None:
-    """`bound` None: nothing can be said, so it neither fires nor, once open, resolves."""
+    """`bound` None: nothing can be said (any more: the account began anew, or has no drawdown), so it is not low."""
     if bound is None or value is None:
+        fires(st, rule, cause, 0.0, out, holds=False, clear=True)
         return
     low = bound < rule.threshold
     if fires(st, rule, cause, -bound, out, holds=low, clear=bound > rule.threshold / rule.resolve_ratio):

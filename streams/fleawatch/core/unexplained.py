@@ -36,13 +36,13 @@ def check_explained(st: EquityState, trades: TradesState, partition: int) -> lis
     """Move the rule; called some seconds after one of the two states has changed."""
     rule, last = st.rules.unexplained_pnl, st.last
     rest = unexplained(st, trades)
-    if rest is None or last.equity <= 0:
-        return []
-    share = abs(rest) / last.equity
+    share = (
+        0.0 if rest is None or last.equity <= 0 else abs(rest) / last.equity
+    )  # what cannot be said does not fire
     cause = Cause("equity", partition, st.offset, last.epoch, last.seq, last.ts)
     over = share > rule.threshold
     out: list[Output] = []
-    if fires(st, rule, cause, share, out, holds=over, clear=rule.calm(share)):
+    if fires(st, rule, cause, share, out, holds=over, clear=rule.calm(share)) and rest is not None:
         title = f"{rest:+,.2f} {last.currency or 'USD'} since midnight that no trade explains"
         body = f"{share:.1%} of equity: trades are missing or wrong, or money moved without being reported in net_deposits."
         out.append(tell(st, rule, cause, Words(title, body, 100 * share, 100 * rule.threshold)))

@@ -66,6 +66,18 @@ def test_an_outflow_over_one_percent_of_equity(total: float, *, fires: bool) -> 
         assert alerts[0].runbook == "outflow"
 
 
+def test_each_withdrawal_is_told() -> None:
+    """Breaks when a first, small one keeps people from hearing of the one that empties the account."""
+    alerts = told(
+        "outflow",
+        at(0, 1000, 0, net_deposits=0),
+        at(1, 985, 60, net_deposits=-15),
+        at(2, 400, 120, net_deposits=-600),
+    )
+    assert [alert.value for alert in alerts] == [pytest.approx(1.5), pytest.approx(100 * 585 / 985)]
+    assert len({alert.alert_id for alert in alerts}) == 2
+
+
 def test_a_milestone_at_each_ten_percent_of_new_high_flows_apart() -> None:
     alerts = told(
         "milestone",

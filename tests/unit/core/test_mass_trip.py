@@ -13,6 +13,7 @@ from fleawatch.agents.fleet_view import FleetView
 from fleawatch.core.fleet import FleetState
 from fleawatch.core.fleet_health import HealthCounts
 from fleawatch.core.fleet_ledger import Controlled, PartitionLedger
+from fleawatch.core.fleet_metrics import fleet_figures
 from fleawatch.core.fleet_rules import check_fleet
 from fleawatch.core.mass_trip import LEAST, WITHIN_SECS, added, in_mass, is_mass, masses
 from fleawatch.core.outputs import Output
@@ -79,6 +80,7 @@ def test_one_page_for_trips_of_several_partitions_open_until_few_are_over() -> N
     assert (page["rule"], page["severity"], page["agent_id"]) == ("mass_trip", "CRITICAL", "_fleet")
     assert page["title"] == "3 of 10 live agents fell over their drawdown limits within a minute"
     assert page["labels"] == {"agents": "a,b,c"}
+    assert fleet_figures(world.fleet).agents.tripped == 3
     assert world.view.in_mass(T + 8, 0.25)
     for second in range(12, 200):
         world.tell(second, control("a", "b", at=(8, 9)), control("c", at=(11,)))

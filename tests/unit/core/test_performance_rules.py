@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from core_records import START, Run, equity_event
+from fleawatch.core.alerts import active
 from fleawatch.core.performance import sharpe
 from fleawatch.core.performance_rules import calmar_bound, sharpe_bound
 from fleawatch.core.rules import DEFAULTS, Z_95
@@ -52,6 +53,20 @@ def test_a_bad_month_fires_once_and_a_good_one_resolves_it() -> None:
         assert all(entry[2] == "WARN" for entry in own)
         assert own[-1][1] == "resolved"
         assert sum(entry[1] == "resolved" for entry in own) == 1
+
+
+def test_when_nothing_can_be_said_any_more_it_is_over() -> None:
+    """Breaks when an account that was wiped out and begins anew is called bad for the month before."""
+    bad = hourly(-0.0004, hours=800, seed=1)
+    run = Run()
+    run.feed(*(equity_event(seq, level, ts=START + 3600.0 * seq) for seq, level in enumerate(bad)))
+    run.feed(equity_event(800, 0.0, ts=START + 3600.0 * 800))
+    run.feed(*(equity_event(seq, 1000.0 + seq % 3, ts=START + 3600.0 * seq) for seq in range(801, 810)))
+    own = [a for a in run.alerts if a.rule == "sharpe_low"]
+    assert [a.status for a in own if a.status != "firing"] == ["resolved"]
+    assert own[-1].status == "resolved"
+    assert own[-1].ts <= START + 3600.0 * 803
+    assert not [name for name in ("sharpe_low", "calmar_low") if active(run.state, getattr(DEFAULTS, name))]
 
 
 def test_nothing_is_said_before_thirty_days() -> None:

@@ -85,13 +85,13 @@ def test_an_odd_return_is_an_anomaly_and_an_alert_that_is_never_resolved() -> No
     first = run.anomalies[0]
     assert (first.direction, first.gap, first.n, first.source.offset) == ("loss", False, 59, 60)
     alerts = [alert for alert in run.alerts if alert.rule == "return_anomaly"]
-    assert [alert.severity for alert in alerts] == ["WARN"]
+    assert [alert.severity for alert in alerts] == ["CRITICAL"]  # a loss, in the guide's profile
     assert len(run.anomalies) > 1  # the way back is odd, too: for subscribers, not for the operator
 
 
-def test_a_large_loss_is_critical_also_while_a_warning_is_open() -> None:
+def test_in_the_classic_profile_a_gain_warns_and_a_loss_is_critical_also_while_the_warning_is_open() -> None:
     run = classic()
-    run.feed(*quiet(range(60)), equity_event(60, 9_930.0), equity_event(61, 9_600.0))
+    run.feed(*quiet(range(60)), equity_event(60, 10_100.0), equity_event(61, 10_000.0))
     alerts = [alert for alert in run.alerts if alert.rule == "return_anomaly"]
     assert [alert.severity for alert in alerts] == ["WARN", "CRITICAL"]
     assert alerts[0].alert_id != alerts[1].alert_id

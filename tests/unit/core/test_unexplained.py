@@ -102,6 +102,16 @@ def test_a_trade_in_flight_is_never_told(account: Account) -> None:
     assert account.check() == []
 
 
+def test_an_agent_that_no_longer_says_its_unrealised_pnl_cannot_be_judged(account: Account) -> None:
+    """Breaks when its alert stays open for ever."""
+    account.at(DAY + 60, 950)
+    account.check()
+    account.at(DAY + 130, 950)
+    assert account.check() == [FIRING]
+    account.at(DAY + 190, 940, unrealised=None)
+    assert account.check() == [FIRING, RESOLVED]
+
+
 @pytest.mark.parametrize("unrealised", [None, 0.0])
 def test_nothing_is_said_on_a_first_day_or_without_unrealised_pnl(unrealised: float | None) -> None:
     account = Account()
