@@ -12,7 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import msgspec
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
@@ -22,6 +22,7 @@ from fleawatch_schemas.wire import Alert, Severity, encode
 from stand_ins.slack import FakeSlack
 from stand_ins.telegram import FakeTelegram
 
+TESTS = str(Path(__file__).parent)
 AT_ONCE = """\
 night: false  # tests run at night, too
 routes:
@@ -69,6 +70,11 @@ class Notifier:
         async with asyncio.timeout(20):
             return await self.process.wait()
 
+    def peak_mb(self) -> float:
+        """The most memory that it ever had resident."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
+
     async def wait_for_output(self, text: str, timeout_secs: float = 30.0) -> None:
         async with asyncio.timeout(timeout_secs):
             while text.encode() not in self.output:
@@ -100,11 +106,15 @@ class Bench:
         self.started: list[Notifier] = []
         self._readers: list[asyncio.Task[None]] = []
 
-    async def start(self, channel: str, **environment: str) -> Notifier:
+    async def start(
+        self, channel: str, module: tuple[str, ...] = ("fleawatch.cli",), **environment: str
+    ) -> Notifier:
+        """`module`: what is run in place of the command line, and its arguments."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("FLEAWATCH_")}
         env |= {
+            "PYTHONPATH": os.pathsep.join((TESTS, os.environ.get("PYTHONPATH", ""))),
             "FLEAWATCH_BOOTSTRAP_SERVERS": self.bootstrap,
-            "FLEAWATCH_TOPIC_PREFIX": f"{self.app_id}.",
+            "FLEAWATCH_TOPIC_PREFIX": self.topic.removesuffix("alerts"),
             "FLEAWATCH_APP_ID": self.app_id,
             "FLEAWATCH_PARTITIONS": "1",
             "FLEAWATCH_ROUTES": str(self.routes),
@@ -114,7 +124,7 @@ class Bench:
             "FLEAWATCH_SLACK_WEBHOOK": self.slack.webhook,
         }
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "fleawatch.cli", "notify", channel,
+            sys.executable, "-m", *module, "notify", channel,
             env=env | environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         notifier = Notifier(process)
@@ -122,11 +132,26 @@ class Bench:
         self.started.append(notifier)
         return notifier
 
-    async def publish(self, *alerts: Alert | bytes) -> None:
+    async def publish(self, *alerts: Alert | bytes, together: bool = False) -> None:
+        """One by one, or as fast as the broker takes them."""
         async with AIOKafkaProducer(bootstrap_servers=self.bootstrap) as producer:
+            sent = []
             for item in alerts:
                 value = item if isinstance(item, bytes) else encode(item)
-                await producer.send_and_wait(self.topic, value, partition=0)
+                sent.append(await producer.send(self.topic, value, partition=0))
+                if not together:
+                    await sent[-1]
+            await asyncio.gather(*sent)
+
+    async def end(self) -> int:
+        """The offset after the last alert."""
+        tp = TopicPartition(self.topic, 0)
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap)
+        await consumer.start()
+        try:
+            return int((await consumer.end_offsets([tp]))[tp])
+        finally:
+            await consumer.stop()
 
     async def recreate_topic(self) -> None:
         await self._admin.delete_topics([self.topic])
@@ -140,13 +165,16 @@ class Bench:
     async def committed(self, channel: str) -> int | None:
         """The group's offset of the one partition; None before its first commit."""
         try:
-            offsets = await self._admin.list_consumer_group_offsets(f"{self.app_id}-notify-{channel}")
+            offsets = await self._admin.list_consumer_group_offsets(self._group(channel))
         except (
             GroupCoordinatorNotAvailableError
         ):  # a fresh broker makes its offsets topic at the first question
             return None
         found = offsets.get(TopicPartition(self.topic, 0))
         return None if found is None or found.offset < 0 else int(found.offset)
+
+    def _group(self, channel: str) -> str:
+        return f"{self.app_id}-notify-{channel}"
 
     async def wait_committed(self, channel: str, offset: int, timeout_secs: float = 30.0) -> None:
         async with asyncio.timeout(timeout_secs):

@@ -9,6 +9,7 @@ async with FakeTelegram() as telegram:
 """
 
 import asyncio
+import re
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,6 +19,7 @@ from typing import Any, Self
 import orjson
 from aiohttp import web
 
+_ALERT_ID = re.compile(r"\b[0-9a-f]{16}\b")
 Reply = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -151,6 +153,18 @@ class Server:
     def refused_for_pace(self) -> list[Call]:
         """Calls that were answered with 429."""
         return [call for call in self.calls if call.status == 429]
+
+    def first_seen(self) -> dict[str, float]:
+        """Each alert id that people can read, in a text or an attached file, and when it was first to be read."""
+        found: dict[str, float] = {}
+        for call in self.delivered:
+            for text in (
+                call.text,
+                *(content.decode(errors="replace") for _, content in call.files.values()),
+            ):
+                for one in _ALERT_ID.findall(text):
+                    found.setdefault(one, call.at)
+        return found
 
     async def wait_for_calls(self, count: int, timeout_secs: float = 30.0) -> list[Call]:
         """Return when `count` requests have arrived."""

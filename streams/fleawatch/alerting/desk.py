@@ -170,7 +170,7 @@ class Desk:
         chosen = letters.worst_first(entry for _, group in groups for entry in group.values())
         if len(chosen) == 1:
             return dataclasses.replace(self._group_letter(groups[0][0], now), alone=False)
-        covers = tuple(map(letters.cover, chosen[: letters.MOST_LINES]))
+        covers = tuple(map(letters.cover, chosen[: self.flood.limits.lines]))
         note = letters.digest([one.entry for one in covers], now)
         return Letter(note, covers, tuple(key for key, _ in groups), alone=False)
 
@@ -341,8 +341,9 @@ class Desk:
             entry.place = None
 
     def _group_letter(self, key: GroupKey, now: float) -> Letter:
-        fresh = [entry for name in _BOXES for entry in self._boxes[name].get(key, {}).values()]
-        first = letters.worst_first(fresh)[0]
+        group = [entry for name in _BOXES for entry in self._boxes[name].get(key, {}).values()]
+        fresh = letters.worst_first(group)[: self.flood.limits.lines]
+        first = fresh[0]
         note = letters.about(
             fresh, self._same_message(fresh), self.deliveries.refs, now,
             why=letters.why_now(first, self.told_by_others(first)), title=letters.title_of(first.bundle),

@@ -3,17 +3,23 @@
 from collections import deque
 from dataclasses import dataclass, field
 from math import inf
+from typing import Final
+
+MOST_LINES: Final = 5_000
+"""Of one digest: its list is then a file of half a megabyte."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """`singles` calls in any `window` seconds are for alerts that are told alone; half as many where nothing is critical.
-    The rest is for digests, `digest_every` so many seconds. `singles` is inf for an output of our own.
+    The rest is for digests, `digest_every` so many seconds, of `lines` alerts at most, since each is listed. `singles` is inf
+    for an output of our own.
     """
 
     singles: float = 10
     window: float = 60.0
     digest_every: float = 7.0
+    lines: int = MOST_LINES
 
 
 @dataclass(slots=True)

@@ -2,14 +2,11 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from fleawatch.alerting.entry import RANK, Bundle, Entry, GroupKey
 from fleawatch.alerting.note import WORST, Item, Kind, Line, Note, Standing
 from fleawatch_schemas.wire import Severity, Status
-
-MOST_LINES: Final = 5_000
-"""Of one digest: its list is then half a megabyte."""
 
 
 class Cover(NamedTuple):

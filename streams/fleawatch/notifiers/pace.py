@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from math import inf
 
-from fleawatch.alerting.flood import Limits
+from fleawatch.alerting.flood import MOST_LINES, Limits
 from fleawatch.notifiers.timing import Timing
 
 # https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
@@ -24,6 +24,7 @@ class Pace:
     unlimited: bool = False  # for an output of our own
     calls: int = CALLS_PER_WINDOW
     window_secs: float = WINDOW_SECS
+    lines: int = MOST_LINES  # of a digest's list
     _answers: deque[float] = field(default_factory=deque)
 
     @property
@@ -32,7 +33,7 @@ class Pace:
         if self.unlimited:
             return Limits(singles=inf)
         rest = self.calls - self.calls // 2
-        return Limits(self.calls // 2, self.window_secs, self.window_secs / max(1, rest - 1))
+        return Limits(self.calls // 2, self.window_secs, self.window_secs / max(1, rest - 1), self.lines)
 
     def wait(self, now: float) -> float:
         """Seconds until the next call is allowed."""

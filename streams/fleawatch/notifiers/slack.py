@@ -21,7 +21,7 @@ from fleawatch.notifiers.post import Http, NoAnswer, Upload
 from fleawatch.notifiers.redact import Redactor
 from fleawatch.notifiers.retry import Attempt, File, Outcome, Part
 from fleawatch.notifiers.slack_answer import of_api, of_webhook
-from fleawatch.notifiers.slack_style import attachment
+from fleawatch.notifiers.slack_style import LISTED, attachment, lists_of
 from fleawatch.runbooks.pages import Runbooks
 from fleawatch.settings import Settings
 
@@ -62,7 +62,7 @@ class Slack:
         self._redact = Redactor(secret for secret in (webhook, token) if secret)
         self._runbooks = runbooks or Runbooks()
         self._history = history or History()
-        self.pace = Pace()
+        self.pace = Pace() if token else Pace(lines=LISTED)
         self.edits = self.files = bool(token)
 
     @classmethod
@@ -99,9 +99,10 @@ class Slack:
 
     async def render(self, note: Note) -> list[Part]:
         look = await self._history.look(note.items[0].alert.agent_id) if looks_back(note) else None
-        told = message(note, self._runbooks, look.words if look else "", files=self.files)
+        told = message(note, self._runbooks, look.words if look else "")
         made, left = attachment(told, note)
-        extra: dict[str, object] = {"attachments": [made]}
+        lists = [] if self.files else lists_of(note, left=left)
+        extra: dict[str, object] = {"attachments": [made, *lists]}
         new = Part(escape.slack(told.headline), told.headline, extra=extra)
         if not self.edits:
             return [new]

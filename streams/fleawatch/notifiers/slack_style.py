@@ -7,6 +7,7 @@ channel or hide a link behind another.
 from fleawatch.alerting.note import Note
 from fleawatch.notifiers.escape import slack
 from fleawatch.notifiers.message import Message
+from fleawatch.notifiers.render import word
 from fleawatch.notifiers.split import fit, utf16_units
 
 TEXT_LIMIT = 4000  # "limit the text field to 4,000 characters" (docs.slack.dev, chat.postMessage, "Truncating content")
@@ -14,6 +15,9 @@ COLOURS = {"CRITICAL": "#EF4444", "WARN": "#EAB308", "INFO": "#3B82F6"}
 RESOLVED_COLOUR = "#22C55E"
 _SHORT = 40  # fields of at most so many characters stand side by side
 _MORE_ROOM = 64
+LISTED = 1_000
+"""Alerts whose ids a digest lists in attachments, where no file can be uploaded: five of them, which Slack folds."""
+_IDS = 200  # of an attachment: 17 characters each
 
 
 def colour(note: Note) -> str:
@@ -49,6 +53,20 @@ def attachment(message: Message, note: Note) -> tuple[dict[str, object], int]:
         "mrkdwn_in": [],
     }
     return made, left
+
+
+def lists_of(note: Note, *, left: int) -> list[dict[str, object]]:
+    """The ids of all alerts of a digest, or of a group of which `left` found no room."""
+    ids = [word(one) for one in note.ids] if note.kind == "digest" or left else []
+    return [
+        {
+            "color": colour(note),
+            "fallback": "ids",
+            "text": slack(" ".join(ids[at : at + _IDS])),
+            "mrkdwn_in": [],
+        }
+        for at in range(0, len(ids), _IDS)
+    ]
 
 
 def _units(text: str) -> int:

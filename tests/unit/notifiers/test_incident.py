@@ -301,10 +301,18 @@ async def test_a_webhook_posts_anew_with_a_colour_and_a_footer(http: Http, slack
     for told in (note(), note(item(severity="WARN")), note(item("resolved")), digest(20)):
         assert await tell(channel, told) is None
     found = list(slack_server.messages.values())
-    assert [message.colours for message in found] == [["#EF4444"], ["#EAB308"], ["#22C55E"], ["#EF4444"]]
+    assert [message.colours[0] for message in found] == ["#EF4444", "#EAB308", "#22C55E", "#EF4444"]
     assert {message.attachments[0]["footer"] for message in found} == {"fleawatch"}
-    assert "all of them: fleawatch alerts --history" in found[3].everything
+    assert all(one in found[3].everything for one in digest(20).ids)
     assert not any(message.controls for message in found)
+
+
+async def test_the_longest_digest_of_a_webhook_lists_every_id(http: Http, slack_server: FakeSlack) -> None:
+    channel = Slack(http, webhook=slack_server.webhook)
+    told = digest(channel.pace.limits.lines)
+    await tell(channel, told)
+    (found,) = slack_server.messages.values()
+    assert all(one in found.everything for one in told.ids)
 
 
 @pytest.mark.parametrize(
