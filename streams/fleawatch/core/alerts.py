@@ -167,6 +167,22 @@ def occurrence(
     return True
 
 
+def gathered(st: Alerting, rule: Rule, cause: Cause, value: float, within: float) -> float:
+    """`value` and what came before it within so many seconds of the first, none of which was enough to be published.
+
+    It is remembered as a pending occurrence, until one is published.
+    """
+    firing = st.alerts.get(rule.name)
+    if firing is None or firing.phase != PENDING or cause.ts - firing.started >= within:
+        name = alert_id(st.agent_id, rule.name, cause.topic, cause.epoch, cause.seq)
+        firing = st.alerts[rule.name] = Firing(
+            PENDING, name, rule.severity, cause.ts, cause.ts, OCCURRED, 0.0, limit=rule.threshold
+        )
+    firing.worst += value
+    firing.seen = cause.ts
+    return firing.worst
+
+
 def watching(alerts: dict[str, Firing]) -> bool:
     return any(firing.phase != RESOLVED and firing.published != OCCURRED for firing in alerts.values())
 

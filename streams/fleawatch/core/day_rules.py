@@ -3,7 +3,7 @@
 `EquityState.set_bounds` says which equity is to be looked at, so that an event between them costs two comparisons.
 """
 
-from fleawatch.core.alerts import Cause, Words, fires, occurrence, tell
+from fleawatch.core.alerts import Cause, Words, fires, gathered, occurrence, tell
 from fleawatch.core.bars import DAY_SECS, NOTHING
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.outputs import Output, alert_output
@@ -13,17 +13,23 @@ from fleawatch_schemas.wire import Alert, Equity
 
 
 def check_outflow(st: EquityState, ev: Equity, flow: float, cause: Cause, out: list[Output]) -> None:
-    """Money was withdrawn: more than the limit, of what was there?"""
+    """Money was withdrawn: more than the limit, of what was there? At once, or in pieces within a day."""
     before = ev.equity - flow
     rule = st.rules.outflow
     announced = st.control.announced(-flow, ev.ts)
-    if before <= NOTHING or announced or -flow <= rule.threshold * before:
+    if before <= NOTHING or announced or not rule.enabled:
         return
-    share = -flow / before
+    left = gathered(st, rule, cause, -flow, DAY_SECS)
+    share = left / before
+    if share <= rule.threshold:
+        return
     if occurrence(st, rule, cause, share, rule.severity, each=True):  # what leaves next is no repetition
         currency = ev.currency or "USD"
-        title = f"{-flow:,.2f} {currency} left the account, {share:.1%} of its equity"
-        body = f"Nobody had announced it. Equity {before:,.2f} before, {ev.equity:,.2f} {currency} now."
+        title = f"{left:,.2f} {currency} left the account, {share:.1%} of its equity"
+        pieces = f" In pieces within a day, the last one {-flow:,.2f}." if left > -flow else ""
+        body = (
+            f"Nobody had announced it.{pieces} Equity {before:,.2f} before, {ev.equity:,.2f} {currency} now."
+        )
         out.append(tell(st, rule, cause, Words(title, body, 100 * share, 100 * rule.threshold)))
 
 

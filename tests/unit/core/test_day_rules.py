@@ -78,6 +78,40 @@ def test_each_withdrawal_is_told() -> None:
     assert len({alert.alert_id for alert in alerts}) == 2
 
 
+def drained(*withdrawn: tuple[float, float], rules: Rules = DEFAULTS) -> list[Any]:
+    """(seconds, amount) withdrawn from 1,000."""
+    total, events = 0.0, [at(0, 1000, 0, net_deposits=0)]
+    for seq, (secs, amount) in enumerate(withdrawn, 1):
+        total += amount
+        events.append(at(seq, 1000 - total, secs, net_deposits=-total))
+    return told("outflow", *events, rules=rules)
+
+
+def test_money_that_leaves_in_pieces_is_told_when_they_come_to_the_limit() -> None:
+    """Breaks when somebody with the keys can empty an account by less than 1 % at a time."""
+    alerts = drained(*[(60 * n, 4.0) for n in range(1, 9)])
+    assert [alert.ts - START for alert in alerts] == [180, 360]
+    assert alerts[0].title == "momentum-1: 12.00 USD left the account, 1.2% of its equity"
+    assert "In pieces within a day, the last one 4.00." in alerts[0].body
+
+
+def test_small_payments_of_different_days_are_nothing() -> None:
+    assert drained(*[(DAY * n, 4.0) for n in range(1, 9)]) == []
+    off = replace(DEFAULTS, outflow=replace(DEFAULTS.outflow, enabled=False))
+    assert drained((60, 500.0), rules=off) == []
+
+
+def test_what_left_in_pieces_survives_a_restart_and_is_no_open_alert() -> None:
+    run = Run()
+    run.feed(at(0, 1000, 0, net_deposits=0), at(1, 994, 60, net_deposits=-6))
+    assert run.alerts == []
+    assert not run.state.watch
+    run.restart()
+    assert not run.state.watch
+    run.feed(at(2, 988, 120, net_deposits=-12))
+    assert [alert.rule for alert in run.alerts] == ["outflow"]
+
+
 def test_a_milestone_at_each_ten_percent_of_new_high_flows_apart() -> None:
     alerts = told(
         "milestone",
