@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -33,6 +34,7 @@ from stand_ins.telegram import FakeTelegram
 
 pytestmark = pytest.mark.broker
 
+ROOT = Path(__file__).parents[2]
 ANN, VIV, EVE = 7, 8, 9
 DRAWDOWN = "0001000000000000"
 SLOW = "0002000000000000"
@@ -169,6 +171,10 @@ async def test_strangers_and_viewers_change_nothing_and_are_on_record(
 async def test_commands_are_answered_as_text(bot: Settings, telegram: FakeTelegram) -> None:
     hostile = "<b>&</b> @all /kill \x1b[2J"
     await publish(bot, alert(1, severity="CRITICAL", title=hostile), alert(2))
+    figures = json.loads((ROOT / "schemas" / "examples" / "metrics" / "valid-24h.json").read_text())
+    home = partition_for(b"btc-2", bot.partitions)
+    value = json.dumps(figures | {"agent_id": "btc-2"}).encode()
+    await write(bot.bootstrap_servers, bot.topic("metrics"), [(b"btc-2|24h", value, home)])
     telegram.say("/start@fleet_test_bot")
     assert "/silence rule=… agent=… 2h REASON" in await said(telegram, "You are operator")
     telegram.say("/alerts")
@@ -187,6 +193,12 @@ async def test_commands_are_answered_as_text(bot: Settings, telegram: FakeTelegr
     assert "no agents" not in await said(telegram, "drawdown/limit")
     telegram.say("/agent btc-3")
     assert "did you mean btc-" in await said(telegram, "nothing is known of btc-3")
+    telegram.say("/report 7d")
+    await said(telegram, "accounts, 7d")
+    telegram.say("/report btc-2")
+    assert "btc-2" in await said(telegram, "Sortino")
+    telegram.say("/report btc-1")
+    await said(telegram, "nothing is known of agent 'btc-1'")
     telegram.say("/ack fff")
     await said(telegram, "no alert fff")
     telegram.say("/silence 2h everything")
