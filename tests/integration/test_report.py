@@ -49,6 +49,9 @@ async def act(settings: Settings) -> None:
     for seq in range(120):
         level *= (1.001 if seq % 2 else 0.9995) * (0.9 if seq == 90 else 1.0)
         equities.append(encode(Equity(1, AGENT, 1, seq, now - 3600 + 30 * seq, level, level, 1)))
+    equities.append(
+        b'{"ts":1.0,"equity":1.0,"x":' + 20_000 * b"[" + 20_000 * b"]" + b"}"
+    )  # what anybody can send
     trades: list[bytes] = []
     for seq in range(40):
         ts = now - 3000 + 60 * seq

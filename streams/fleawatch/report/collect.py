@@ -65,7 +65,7 @@ async def collect(
         async for record in topics.history("equity", since):
             try:
                 snapshot = _snapshot(record.value or b"")
-            except msgspec.MsgspecError:
+            except (msgspec.MsgspecError, RecursionError):
                 continue  # the monitor has it in dead-letter
             if snapshot.ts >= since:
                 curve.add(snapshot.ts, snapshot.equity, snapshot.net_deposits)

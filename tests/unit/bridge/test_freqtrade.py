@@ -286,9 +286,10 @@ async def test_what_found_no_room_on_its_way_is_sent_again(
     assert [seq for seq, _ in shipped] == [*range(8), 3]
 
 
-def test_a_file_that_is_damaged_is_not_passed_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b'{"v":1,"book":', b"", b'{"v":1,"unsent":[[1,0,"\xff"]]}'])
+def test_a_file_that_is_damaged_is_not_passed_over(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "b.json"
-    path.write_text('{"v":1,"book":', encoding="utf-8")
+    path.write_bytes(content)
     with pytest.raises(ConfigError, match="cannot be read"):
         Ledger(path)
 

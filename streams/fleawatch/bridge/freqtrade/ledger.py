@@ -6,7 +6,6 @@ is sent again as it was, and the monitor drops what it has by epoch and seq. Sho
 read and numbered anew, comes to the same numbers, and is dropped in the same way. A new database is a later epoch.
 """
 
-import os
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +15,7 @@ import msgspec
 
 from fleawatch.bridge.freqtrade.trades import Closed
 from fleawatch.errors import ConfigError
+from fleawatch.kit.folder import replace
 from fleawatch_schemas.wire import encode
 
 VERSION: Final = 1
@@ -53,7 +53,7 @@ class Ledger:
             stored = msgspec.json.decode(path.read_bytes(), type=Stored)
         except FileNotFoundError:
             return
-        except (OSError, msgspec.DecodeError) as exc:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise ConfigError(
                 f"{path} cannot be read: {exc}", hint="remove it, the trades are then read anew"
             ) from None
@@ -96,12 +96,7 @@ class Ledger:
             OSError: the disk is full, or fails; what was there before is still there.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        new = self._path.with_suffix(".new")
-        with new.open("wb") as file:
-            file.write(packed)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self._path)
+        replace(self._path, packed)
 
 
 def ranges(ids: Sequence[int]) -> list[tuple[int, int]]:
