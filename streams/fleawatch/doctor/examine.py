@@ -3,7 +3,7 @@
 import asyncio
 import platform
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 
 from aiokafka.errors import KafkaError
@@ -15,8 +15,10 @@ from fleawatch.doctor.cluster import LAG_SECS, Cluster, Group, clock_difference,
 from fleawatch.doctor.findings import Finding
 from fleawatch.doctor.obedience import answers, obedience
 from fleawatch.doctor.protection import protection
-from fleawatch.errors import FleawatchError
+from fleawatch.doctor.reach import reach
+from fleawatch.errors import ConfigError, FleawatchError
 from fleawatch.local.probe import probe
+from fleawatch.operator.routes_file import routes_of
 from fleawatch.settings import Settings
 from fleawatch.top.glance import glance
 from fleawatch.topics import Report, compare_topics
@@ -60,7 +62,7 @@ async def examine(servers: str, settings: Settings) -> AsyncIterator[Finding]:
             }
             for one in (*channels(settings, running), *await bot(settings)):
                 yield one
-            async for one in _agents(servers, settings):
+            async for one in _agents(servers, settings, running):
                 yield one
     except FleawatchError as exc:
         yield Finding("problem", "broker", str(exc), exc.hint)
@@ -130,7 +132,7 @@ async def _workers(cluster: Cluster, group: Group | None) -> AsyncIterator[Findi
             )  # fmt: skip
 
 
-async def _agents(servers: str, settings: Settings) -> AsyncIterator[Finding]:
+async def _agents(servers: str, settings: Settings, running: Mapping[str, int]) -> AsyncIterator[Finding]:
     floor = settings.liveness_floor_secs
     fleet, left_out = await glance(servers, settings)
     if left_out:
@@ -153,6 +155,12 @@ async def _agents(servers: str, settings: Settings) -> AsyncIterator[Finding]:
         for agent, row in rows.items()
         for one in protection(row, bases.get(agent), fleet.registry, now, floor)
     ]
+    try:
+        found += reach(
+            rows, fleet.registry, routes_of(settings), [name for name, members in running.items() if members]
+        )
+    except ConfigError as exc:
+        yield Finding("warning", "channels", f"whom alerts reach is not known: {exc}", exc.hint)
     for one in sorted(found, key=lambda one: (one.level != "problem", one.level != "warning", one.text)):
         yield one
     for one in obedience(rows, await answers(servers, settings), fleet.registry, settings):

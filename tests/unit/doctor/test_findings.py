@@ -1,14 +1,18 @@
 """`fleawatch doctor`: when an agent's drawdown would go unnoticed, it is said; tokens are not."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from fleawatch.alerting.defaults import DEFAULTS
+from fleawatch.alerting.routes import Route, Routes
 from fleawatch.doctor.channels import channels
 from fleawatch.doctor.findings import Finding, as_json, as_text, exit_code
 from fleawatch.doctor.obedience import Answers, obedience
 from fleawatch.doctor.protection import Basis, protection
+from fleawatch.doctor.reach import reach
 from fleawatch.settings import Settings
 from fleet_records import FLOOR, NASTY, NOW, alert, fleet, health, metrics, registered, rules
 
@@ -75,6 +79,42 @@ def test_what_weakens_it(
     records: list[tuple[str, bytes, float]], basis: Basis, expected: tuple[str, str]
 ) -> None:
     assert said(*records, basis=basis) == [expected]
+
+
+def routes(*made: Route) -> Routes:
+    return replace(DEFAULTS, routes=(*made, *DEFAULTS.routes))
+
+
+NIGHTLY = Route("trend", ("sms",), {"group": ("trend",)})
+NOBODY = Route("quiet", (), {"agent": ("a*",)})
+MINE = ("agents", registered("a", group="trend"), NOW)
+
+
+@pytest.mark.parametrize(
+    ("records", "held", "running", "expected"),
+    [
+        ([ALIVE], DEFAULTS, ["slack"], None),
+        ([ALIVE], DEFAULTS, [], None),  # said once, of all
+        ([ALIVE, ("rules", rules("fleet", None, severity="WARN"), NOW)], DEFAULTS, ["slack"],
+         ("problem", "nobody is told of its drawdown: that alert (WARN) goes to telegram and apprise, where no notifier runs")),
+        ([ALIVE, MINE], routes(NIGHTLY), ["sms"], None),
+        ([ALIVE, MINE], routes(NIGHTLY), ["slack"],
+         ("warning", "its drawdown alert (CRITICAL) goes to sms, where no notifier runs; later, perhaps, to slack")),
+        ([ALIVE], routes(NOBODY), ["slack", "telegram"],
+         ("problem", "nobody is told of its drawdown: that alert (CRITICAL) goes to nobody")),
+        ([ALIVE, ("agents", registered("a", mode="paper"), NOW)], routes(NOBODY), ["slack"], None),
+        ([ALIVE, ("rules", rules("agent", "a", enabled=False), NOW)], routes(NOBODY), ["slack"], None),
+    ],
+)  # fmt: skip
+def test_whom_an_agents_drawdown_alert_reaches(
+    records: list[tuple[str, bytes, float]],
+    held: Routes,
+    running: list[str],
+    expected: tuple[str, str] | None,
+) -> None:
+    made = fleet(*records)
+    found = [(one.level, one.text) for one in reach(made.rows, made.registry, held, running)]
+    assert found == ([] if expected is None else [expected])
 
 
 def test_retired_agents_are_not_looked_at() -> None:
