@@ -9,7 +9,7 @@ from fleawatch.agents.telemetry import count_outputs
 from fleawatch.core.alerts import Cause
 from fleawatch.core.fleet import FLEET, PARTIALS, FleetState, FleetStates
 from fleawatch.core.fleet_metrics import fleet_metrics
-from fleawatch.core.fleet_rules import check_fleet
+from fleawatch.core.fleet_rules import check_fleet, use_rules
 from fleawatch.core.monitor import MONITOR
 from fleawatch.core.outputs import Output, dead_letter
 from fleawatch.core.registry import Registry
@@ -85,11 +85,8 @@ class FleetAgent:
         st = cast("FleetState | None", states.get(KEY))
         if st is None:
             st = states[KEY] = self._states.create()
-        rules = self._registry.rules_of(FLEET)
-        if rules is not st.rules:
-            st.use(rules)
-        st.monitor.use(self._registry.rules_of(MONITOR))
         out: list[Output] = []
+        use_rules(st, self._registry.rules_of(FLEET), self._registry.rules_of(MONITOR), out)
         for record in records:
             if record.offset <= st.offset:
                 continue

@@ -157,6 +157,8 @@ class PartitionLedger:
         live = agent.mode == "live" and not agent.retired
         if live != (st.agent_id in self.members or st.agent_id in self.left_out):
             self.meet(st, agent, now)
+        elif (member := self.members.get(st.agent_id)) is not None:
+            member.interval = agent.equity_interval_secs or 0.0
 
     def leave(self, agent_id: str) -> None:
         """Count it no longer: what it had goes as a withdrawal would."""

@@ -2,13 +2,13 @@
 
 import msgspec
 
-from fleawatch.core.alerts import FIRING, RESOLVED, Alerting, Cause, duration, level
+from fleawatch.core.alerts import FIRING, RESOLVED, Alerting, Cause, duration, level, settle
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.fleet import FLEET, PARTIALS, FleetState, GroupAlert
 from fleawatch.core.fleet_health import NO_GROUP
 from fleawatch.core.mass_trip import WITHIN_SECS, added, is_mass
 from fleawatch.core.outputs import Output, alert_output
-from fleawatch.core.rules import Rule
+from fleawatch.core.rules import Rule, Rules
 from fleawatch_schemas.wire import Alert
 from fleawatch_schemas.wire_fleet import FleetGroup
 
@@ -61,6 +61,30 @@ def check_fleet(st: FleetState, offset: int, out: list[Output]) -> None:
             clear=clear,
             label="venue",
         )
+
+
+def use_rules(st: FleetState, rules: Rules, of_monitor: Rules, out: list[Output]) -> None:
+    """Judge by `rules`, and the monitor by `of_monitor`, from the next partial on; resolve what by them never held."""
+    cause = Cause(PARTIALS, 0, st.offset, 0, st.offset, st.clock)
+    if rules is not st.rules:
+        st.use(rules)
+        out += settle(st, cause, "rule_changed")
+        for key, group in list(st.groups.items()):
+            out += [_of_group(key, output) for output in settle(group, cause, "rule_changed")]
+            if not group.alerts:
+                del st.groups[key]
+    if of_monitor is not st.monitor.rules:
+        st.monitor.use(of_monitor)
+        out += settle(st.monitor, cause, "rule_changed")
+
+
+def _of_group(key: str, output: Output) -> Output:
+    """The end of an alert about a group or venue, as one of the fleet's."""
+    alert = msgspec.json.decode(output.value, type=Alert)
+    kind, _, name = key.partition("|")
+    label = "group" if kind + "|" == _SILENT else "venue"
+    title = f"{alert.rule.replace('_', ' ')} no longer applies: {name}"
+    return alert_output(msgspec.structs.replace(alert, agent_id=FLEET, title=title, labels={label: name}))
 
 
 def _check_drawdown(st: FleetState, account: EquityState, cause: Cause, out: list[Output]) -> None:

@@ -1,6 +1,7 @@
 """Who is in the fleet's sums, what is a flow, who is missing; the rules about the fleet, a group, a venue."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +13,12 @@ from fleawatch.core.fleet import WAIT_SECS, FleetState
 from fleawatch.core.fleet_health import HealthCounts, Pulse, pulse_of
 from fleawatch.core.fleet_ledger import STALE_FLOOR_SECS, PartitionLedger
 from fleawatch.core.fleet_metrics import fleet_metrics
-from fleawatch.core.fleet_rules import check_fleet
+from fleawatch.core.fleet_rules import check_fleet, use_rules
 from fleawatch.core.health_state import HealthState
 from fleawatch.core.outputs import Output
 from fleawatch.core.registry import Agent
+from fleawatch.core.rules import DEFAULTS, Rules
+from fleawatch_schemas.alerts import AlertEvent
 from fleawatch_schemas.codec import validate
 from fleawatch_schemas.fleet import FleetPartial as FleetPartialModel
 from fleawatch_schemas.metrics import MetricsRecord
@@ -62,6 +65,7 @@ class World:
                 validate(encode_partial(partial), FleetPartialModel)
                 self.fleet.take(partial, Rec(self.offset, 0, None, None), self.out)
                 check_fleet(self.fleet, self.offset, self.out)
+                self.fleet.offset = self.offset
                 self.offset += 1
                 told.append(partial)
         return told
@@ -315,6 +319,66 @@ def test_an_exchange_that_fails_for_most_of_its_agents_is_down() -> None:
     ]
     ids = {json.loads(output.value)["alert_id"] for output in world.out}
     assert len(ids) == 2
+
+
+def off(*names: str) -> Rules:
+    return replace(DEFAULTS, **{name: replace(getattr(DEFAULTS, name), enabled=False) for name in names})
+
+
+def test_what_a_disabled_rule_has_open_is_resolved_whether_of_the_fleet_a_group_or_a_venue() -> None:
+    """Breaks when an alert of the fleet that an operator has switched off stays open, and becomes unknown."""
+    world = World()
+    world.send("a", 0, 1000.0)
+    world.tell(5)
+    world.send("a", 10, 800.0)
+    for index in range(4):
+        world.health[0].put(f"bot-{index}", Pulse("trend", True, False, True, (("kraken", True),)))
+    world.tell(15)
+    opened = {json.loads(output.value)["alert_id"] for output in world.out}
+    assert sorted(rule for rule, *_ in world.alerts()) == ["exchange_down", "fleet_drawdown", "fleet_silent"]
+    world.fleet = FleetState.unpack(
+        world.fleet.pack(), dict(world.fleet.take_parts())
+    )  # and by the next owner
+    world.out.clear()
+    use_rules(world.fleet, off("fleet_drawdown", "fleet_silent", "exchange_down"), DEFAULTS, world.out)
+    ends = {(alert := json.loads(output.value))["rule"]: alert for output in world.out}
+    assert {alert["alert_id"] for alert in ends.values()} == opened
+    for output in world.out:
+        validate(output.value, AlertEvent)
+        assert output.key == b"_fleet"
+    assert all(
+        (a["agent_id"], a["status"], a["reason"]) == ("_fleet", "resolved", "rule_changed")
+        for a in ends.values()
+    )
+    assert ends["fleet_silent"]["labels"] == {"group": "trend"}
+    assert ends["exchange_down"]["title"] == "exchange down no longer applies: kraken"
+    world.out.clear()
+    world.tell(20)
+    assert world.alerts() == []
+    assert not world.fleet.groups
+
+
+def test_an_open_alert_stays_open_under_a_rule_that_it_exceeds_as_well() -> None:
+    world = World()
+    for second, worth in ((0, 1000.0), (10, 800.0)):
+        world.send("a", second, worth)
+        world.tell(second + 5)
+    stricter = replace(DEFAULTS, fleet_drawdown=replace(DEFAULTS.fleet_drawdown, threshold=0.05))
+    use_rules(world.fleet, stricter, DEFAULTS, world.out)
+    assert len(world.out) == 1
+    laxer = replace(DEFAULTS, fleet_drawdown=replace(DEFAULTS.fleet_drawdown, threshold=0.30))
+    use_rules(world.fleet, laxer, DEFAULTS, world.out)
+    assert [status for _, status, _ in world.alerts()] == ["firing", "resolved"]
+
+
+def test_an_agent_is_stale_by_the_interval_that_the_registry_says_now() -> None:
+    world = World()
+    world.send("a", 0, 1000.0)
+    world.ledgers[0].reconsider(world.states["a"], Agent(equity_interval_secs=600.0), T + 1.0)
+    world.tell(STALE_FLOOR_SECS + 5)
+    again = T + STALE_FLOOR_SECS + 5
+    assert world.ledgers[0].count(again).stale == 0
+    assert world.ledgers[0].count(T + 1801.0).stale == 1
 
 
 def test_agents_alive_and_stopped_are_counted() -> None:

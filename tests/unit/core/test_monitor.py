@@ -1,6 +1,7 @@
 """The monitor's word on itself: behind, rejecting, alive. Judged from what partitions are told of, whoever tells."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from core_records import START, Rec
 from fleawatch.core.alerts import Cause
 from fleawatch.core.fleet import PARTIALS, FleetState
+from fleawatch.core.fleet_rules import use_rules
 from fleawatch.core.monitor import UNTOLD_SECS, WINDOW_SECS
 from fleawatch.core.outputs import Output
 from fleawatch.core.rules import DEFAULTS
@@ -51,6 +53,7 @@ class World:
         self.fleet.take(partial, Rec(self.offset, 0, None, None), self.out)
         cause = Cause(PARTIALS, 0, self.offset, 0, self.offset, self.fleet.clock)
         self.fleet.monitor.check(self.fleet.slots, self.fleet.partitions, cause, self.out)
+        self.fleet.offset = self.offset
         self.offset += 1
 
     def restart(self) -> None:
@@ -152,6 +155,18 @@ def test_the_watchdog_is_said_over_and_over_under_one_id(*, restarts: bool) -> N
     assert {(b["status"], b["severity"]) for b in beats} == {("firing", "INFO")}
     gaps = [later["ts"] - earlier["ts"] for earlier, later in pairwise(beats)]
     assert set(gaps) == {DEFAULTS.heartbeat_secs}
+
+
+def test_a_rule_about_the_monitor_that_is_switched_off_ends_its_alert() -> None:
+    world = World()
+    world.tell(int(HOLD) + 5, behind_secs=LIMIT + 1, behind_records=5)
+    off = replace(DEFAULTS, monitor_behind=replace(DEFAULTS.monitor_behind, enabled=False))
+    use_rules(world.fleet, DEFAULTS, off, world.out)
+    told = world.alerts("monitor_behind")
+    assert [(each["status"], each["reason"]) for each in told] == [
+        ("firing", None),
+        ("resolved", "rule_changed"),
+    ]
 
 
 def test_a_replay_says_the_same_under_the_same_ids() -> None:
