@@ -49,7 +49,7 @@ def step(st: EquityState, ev: Equity, record: Record, partition: int, out: list[
     equity = ev.equity
     before = last.equity
     if ts >= st.second_end:  # the last event was the last of its second: the fleet's sums are per second
-        st.second_end = ts // 1 + 1
+        st.second_end = float(int(ts) + 1)
         if st.closes is not None and len(st.closes) < CLOSES:
             st.closes.append(last)
 
@@ -146,7 +146,7 @@ def _begin_in_other_money(
         return
     st.last = ev
     st.received = record.timestamp
-    st.second_end = ev.ts // 1 + 1
+    st.second_end = float(int(ev.ts) + 1)
     if st.closes is not None:
         st.closes.clear()
     st.deposits = ev.net_deposits

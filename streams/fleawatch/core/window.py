@@ -150,8 +150,9 @@ class ReturnWindow:
         self.stop = _STOPS[pos]
         plan = _FULL[pos] if self.turns else _FILLING[pos]
         returns = np.frombuffer(self.ring)
-        self.s1, _, core = (plan.weights @ returns).tolist()
-        self.s2, self.r2, squares = (plan.weights @ (returns * returns)).tolist()
+        add_up = plan.weights.dot  # `@` takes twice as long for so few
+        self.s1, _, core = add_up(returns).tolist()
+        self.s2, self.r2, squares = add_up(returns * returns).tolist()
         self.n = n = _BASE if self.turns else pos
         self.floor = GUARD * n * self.s2 if n >= _FIRST else -inf
         if not plan.core:

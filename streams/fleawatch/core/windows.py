@@ -199,24 +199,35 @@ class Ring:
 
     def levels(self) -> NDArray[np.float64]:
         """The close before the oldest bar in the ring, then the closes of all closed ones, empty bars filled."""
+        first, count = self._place()
+        closes = self.closes[first : first + count] + self.closes[: max(0, first + count - self.size)]
+        levels = np.frombuffer(array("d", (self.floor,)) + closes)
         ticks = self._ticks()
-        levels = np.concatenate(([self.floor], np.frombuffer(self.closes)[self._slots()]))
-        known = np.concatenate(([True], (ticks > 0) & (ticks != FLAT)))
+        if 0 not in ticks and FLAT not in ticks:
+            return levels
+        filled = np.frombuffer(ticks, np.uint8)
+        known = np.concatenate(([True], (filled > 0) & (filled != FLAT)))
         return levels[np.maximum.accumulate(np.where(known, np.arange(len(levels)), 0))]
 
     def counted(self) -> NDArray[np.int64]:
         """The numbers of the closed bars in the ring that count."""
-        oldest = self.oldest
-        counts = self._ticks() > 0
+        oldest, ticks = self.oldest, self._ticks()
+        if self.calendar.always and 0 not in ticks:
+            return np.arange(oldest, self.open)
+        counts = np.frombuffer(ticks, np.uint8) > 0
         if not self.calendar.always:
             counts &= np.frombuffer(self.calendar.open_bars(oldest, self.open - oldest, self.secs), np.bool_)
         return np.flatnonzero(counts) + oldest
 
-    def _slots(self) -> NDArray[np.int64]:
-        return np.arange(self.oldest, self.open) % self.size
+    def _place(self) -> tuple[int, int]:
+        """Where in the ring the oldest bar is, and how many there are."""
+        oldest = self.oldest
+        return oldest % self.size, self.open - oldest
 
-    def _ticks(self) -> NDArray[np.uint8]:
-        return np.frombuffer(self.ticks, np.uint8)[self._slots()]
+    def _ticks(self) -> bytes:
+        """In order of time."""
+        first, count = self._place()
+        return bytes(self.ticks[first : first + count] + self.ticks[: max(0, first + count - self.size)])
 
     # -- storing
 

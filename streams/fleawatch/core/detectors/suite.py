@@ -14,15 +14,22 @@ from fleawatch.core.detectors.shock import Shock
 from fleawatch.core.detectors.volatility import Volatility
 from fleawatch.core.detectors.win_rate import WinRate
 
-SHOCK, UP, DOWN, WIN_RATE, DRIFT = 1, 2, 4, 8, 16
-"""The checks' bits in what `push` returns."""
+SHOCK: Final = 1
+UP: Final = 2
+DOWN: Final = 4
+WIN_RATE: Final = 8
+DRIFT: Final = 16
+"""These five are the checks' bits in what `push` returns."""
 
 MERGE: Final = 30.0
 """An alarm within so many returns of the same check's last one belongs to its episode (a shock is always told)."""
-MOST, LEAST = 1e6, 1e-15
-"""Returns beyond are cut. Smaller ones are the rounding of a ratio, and zero: an idle agent's say nothing."""
+MOST: Final = 1e6
+LEAST: Final = 1e-15
+"""Returns beyond the first are cut. Those below the second are the rounding of a ratio, and zero: an idle agent's say nothing."""
 
-_SHOCK_FROM, _VOLATILITY_FROM, _ALL_FROM = 2, 3, 4  # slots
+_SHOCK_FROM: Final = 2  # slots, as the two below
+_VOLATILITY_FROM: Final = 3
+_ALL_FROM: Final = 4
 _RETUNE: Final = 1.3
 """How far the usual interval may wander before the thresholds are set anew."""
 _NEVER: Final = -1e9

@@ -13,7 +13,8 @@ from fleawatch.core.detectors import SLOT
 
 NUMBERS: Final = 10
 
-_UP, _DOWN = 0.15, 0.4
+_UP: Final = 0.15
+_DOWN: Final = 0.4
 """Allowances: the score may be so far off at no cost, for volatility's own clusters, which rise faster than they fall."""
 _SLOPE: Final = 0.5  # of the mean score for a small error of ln s
 _MEAN: Final = SLOT / 800
@@ -22,7 +23,8 @@ _DAILY_FROM: Final = 8.0  # slots
 _LONGEST: Final = 600.0
 """Seconds between returns above which a day has too few of them for a pattern."""
 _WIDEST: Final = 1.5
-_LOWEST, _HIGHEST = -40.0, 16.0
+_LOWEST: Final = -40.0
+_HIGHEST: Final = 16.0
 """Of ln s: returns are between 1e-15 and 1e6; a constant one would lower it for ever."""
 _AGAIN: Final = 4.0
 """After an alarm the mean is as quick as after so many slots."""
