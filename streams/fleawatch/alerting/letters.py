@@ -61,7 +61,7 @@ def about(
     ref, shared = _earlier(fresh, shown, refs)
     if shared and others:  # the message cannot be changed, so there is no need to show it whole
         shown = worst_first(fresh)
-    reminders = max((one.reminders + 1 for one in fresh if not one.news()), default=0) if not update else 0
+    reminders = 0 if update else _reminder(one for one in fresh if not one.news())
     chart = any(one.alert.severity == "CRITICAL" and one.standing == "firing" for one in fresh)
     kind: Kind = "single" if len(shown) == 1 else "group" if len(shown) <= WORST else "digest"
     return Note(
@@ -75,13 +75,16 @@ def about(
     )  # fmt: skip
 
 
-def digest(entries: Sequence[Entry], now: float, title: str = "") -> Note:
+def digest(entries: Sequence[Entry], now: float) -> Note:
     """A note about many that do not belong together."""
     shown = worst_first(entries)
+    reminder = 0 if any(one.news() for one in entries) else _reminder(entries)
+    title = "Still open, and acknowledged by nobody" if reminder else ""
     items = tuple(_item(entry) for entry in shown[:WORST])
     return Note(
-        "digest", f"digest|{now:.3f}", items, now, lines=tuple(_line(entry) for entry in shown), title=title
-    )
+        "digest", f"digest|{now:.3f}", items, now,
+        lines=tuple(_line(entry) for entry in shown), title=title, reminder=reminder,
+    )  # fmt: skip
 
 
 def why_now(entry: Entry, others: str) -> str:
@@ -101,6 +104,11 @@ def title_of(bundle: Bundle | None) -> str:
     if bundle.kind == "maintenance":
         return f"Maintenance by {bundle.by} is over, and these are not back"
     return {"night": "While you slept", "mute": "While it was quiet", "daily": "Daily digest"}[bundle.kind]
+
+
+def _reminder(entries: Iterable[Entry]) -> int:
+    """The how-many-th repeat it is, of those that are only repeated."""
+    return max((one.reminders + 1 for one in entries), default=0)
 
 
 def _item(entry: Entry) -> Item:
