@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from fleawatch.alerting.clockface import DAYS
 from fleawatch.alerting.defaults import TIERS
 from fleawatch.alerting.journey import journey
 from fleawatch.alerting.routes import LOG, Part, Route, Routes, part_of
@@ -63,6 +64,8 @@ def doubts(routes: Routes, own: int) -> Iterator[str]:
             rest = ", ".join(one.name for one in mine[at + 1 :])
             yield f"{route.name} takes every alert, so these are never asked: {rest}"
             return
+        if route.receivers and any(one.start == one.end and len(one.days) == len(DAYS) for one in route.mute):
+            yield f"{route.name} is quiet at all hours of all days: nothing of it is ever told"
         if not _takes_critical(route):
             continue
         if not route.receivers and not route.goes_on:
