@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
+from engine_app.log import read_all
 from fleawatch.alerting.records import Delivery, read
 from fleawatch.operator.compacted import read_latest
 from fleawatch_schemas.wire import Alert, Severity, encode
@@ -101,7 +102,8 @@ class Bench:
         self.app_id = f"test-{uuid4().hex[:8]}"
         self.topic = f"{self.app_id}.alerts"
         self.read = [
-            f"{self.app_id}.{name}" for name in ("notifications", "agents", "commands", "command-acks")
+            f"{self.app_id}.{name}"
+            for name in ("notifications", "agents", "commands", "command-acks", "dead-letter")
         ]
         self.started: list[Notifier] = []
         self._readers: list[asyncio.Task[None]] = []
@@ -185,6 +187,13 @@ class Bench:
         """What the log says now, of all channels."""
         latest = await read_latest(self.bootstrap, self.read[0], [0], b"delivery|")
         return [found for value in latest.values() if isinstance(found := read(value), Delivery)]
+
+    async def dead_letters(self) -> list[tuple[str, str, str, str]]:
+        """Reason, detail, source topic and offset of each."""
+        by_partition = await read_all(self.bootstrap, self.read[-1])
+        found = [dict(record.headers) for records in by_partition.values() for record in records]
+        names = ("reason", "detail", "source-topic", "source-offset")
+        return [tuple(one[name].decode() for name in names) for one in found]  # type: ignore[misc] # four of them
 
     async def close(self) -> None:
         for notifier in self.started:

@@ -26,6 +26,8 @@ class Reason(StrEnum):
     STALE_EPOCH = "stale_epoch"
     FUTURE = "future"
     CURRENCY_CHANGED = "currency_changed"
+    # found by a notifier
+    UNDELIVERABLE = "undeliverable"
 
 
 class Rejected(ValueError):

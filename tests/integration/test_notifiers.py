@@ -39,7 +39,7 @@ async def test_each_tier_reaches_its_channels_and_no_other(bench: Bench) -> None
     assert ids(call.text for call in bench.slack.delivered) == [f"{3:016x}"]
     lines = [line for line in log.output.decode().splitlines() if " rule=" in line]
     assert [line.split("id=")[1][:16] for line in lines] == [f"{n:016x}" for n in (1, 2, 3)]
-    assert all("429" not in str(call.status) for call in bench.telegram.calls)
+    assert {letter[0] for letter in await bench.dead_letters()} == {"not_json"}
 
 
 async def test_an_alert_that_is_published_again_is_sent_once(bench: Bench) -> None:
@@ -114,6 +114,9 @@ async def test_a_refusal_is_loud_and_stops_nothing(bench: Bench) -> None:
     (failed,) = [one for one in await bench.deliveries() if one.outcome == "failed"]
     assert (failed.alert_id, failed.channel) == (f"{1:016x}", "telegram")
     assert "blocked" in (failed.detail or "")
+    ((reason, detail, topic, offset),) = await bench.dead_letters()
+    assert (reason, topic, offset) == ("undeliverable", "alerts", "0")
+    assert detail.startswith("telegram: ") and "blocked" in detail  # noqa: PT018 one text
 
 
 async def test_sigterm_in_a_wait_ends_at_once_and_loses_nothing(bench: Bench) -> None:

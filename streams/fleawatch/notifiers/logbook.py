@@ -16,6 +16,7 @@ from aiokafka.structs import ConsumerRecord
 from fleawatch.alerting import records
 from fleawatch.alerting.deeds import Deeds
 from fleawatch.alerting.records import Delivery, Record
+from fleawatch.core.outputs import Output
 from fleawatch.errors import BrokerUnavailable
 from fleawatch.settings import Settings
 from fleawatch_schemas.wire_control import Command, CommandAck
@@ -132,6 +133,11 @@ class Logbook:
     async def write(self, deliveries: Sequence[Delivery]) -> None:
         """Append; returns when all replicas have it."""
         await self._send([(one.key(), records.encode(one)) for one in deliveries])
+
+    async def bury(self, letter: Output) -> None:
+        """To `dead-letter`; returns when all replicas have it."""
+        topic = self._name(letter.topic)
+        await self._producer.send_and_wait(topic, letter.value, key=letter.key, headers=list(letter.headers))
 
     async def stop(self) -> None:
         await self._consumer.stop()

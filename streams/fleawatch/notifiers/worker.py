@@ -20,7 +20,7 @@ import dataclasses
 import logging
 from collections.abc import Iterable, Mapping
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
@@ -31,6 +31,7 @@ from fleawatch.alerting.letters import Letter
 from fleawatch.alerting.places import Place
 from fleawatch.alerting.records import Record
 from fleawatch.alerting.routes import LOG, Routes
+from fleawatch.core.outputs import dead_letter
 from fleawatch.notifiers.channel import Channel
 from fleawatch.notifiers.ends import End
 from fleawatch.notifiers.escape import one_line
@@ -40,8 +41,8 @@ from fleawatch.notifiers.timing import Timing
 from fleawatch.settings import Settings
 from fleawatch.telemetry import Telemetry
 from fleawatch_schemas.codec import decode_alert
-from fleawatch_schemas.reasons import Rejected
-from fleawatch_schemas.wire import Alert
+from fleawatch_schemas.reasons import Reason, Rejected
+from fleawatch_schemas.wire import Alert, encode
 
 log = logging.getLogger(__name__)
 
@@ -201,32 +202,32 @@ class Worker(ConsumerRebalanceListener):
                     self._release.is_set() or tp not in self._from
                 ):  # of an assignment that is over, or not begun with
                     break
-                self._hear(tp, record)
+                await self._hear(tp, record)
                 if self._channel.name == LOG:  # a line for every transition
                     await self._send_all()
         if batches:
             self._news.set()
 
-    def _hear(self, tp: TopicPartition, record: ConsumerRecord[bytes, bytes]) -> None:
+    async def _hear(self, tp: TopicPartition, record: ConsumerRecord[bytes, bytes]) -> None:
         place = Place(tp.partition, record.offset)
         settled = record.offset < self._from[tp]
-        alert = self._decode(record, quiet=settled)
-        if alert is None:
-            self.desk.places.read(place)
-            return
-        self.desk.hear(alert, record.timestamp / 1000, place, settled=settled)
-
-    def _decode(self, record: ConsumerRecord[bytes, bytes], *, quiet: bool) -> Alert | None:
         try:
-            return decode_alert(record.value or b"")
+            alert = decode_alert(record.value or b"")
         except (Rejected, RecursionError) as error:
-            if not quiet:
-                self._count.labels(self._channel.name, Outcome.UNREADABLE.value).inc()
-                log.error(  # noqa: TRY400 the text says it; a traceback would be ours, not the sender's
-                    "%s: not an alert, skipped: partition %s offset %s: %s",
-                    self._channel.name, record.partition, record.offset, one_line(str(error), 200),
-                )  # fmt: skip
-            return None
+            if not settled:
+                await self._unreadable(record, error)
+            self.desk.places.read(place)
+        else:
+            self.desk.hear(alert, record.timestamp / 1000, place, settled=settled)
+
+    async def _unreadable(self, record: ConsumerRecord[bytes, bytes], error: Exception) -> None:
+        self._count.labels(self._channel.name, Outcome.UNREADABLE.value).inc()
+        log.error(
+            "%s: not an alert, skipped: partition %s offset %s: %s",
+            self._channel.name, record.partition, record.offset, one_line(str(error), 200),
+        )  # fmt: skip
+        why = error if isinstance(error, Rejected) else Rejected(Reason.TOO_DEEP, "nested too deeply")
+        await self._logbook.bury(dead_letter("alerts", record.partition, record, why))
 
     async def _commit(self) -> None:
         positions = {
@@ -311,7 +312,10 @@ class Worker(ConsumerRebalanceListener):
 
     async def _refused(self, letter: Letter, attempt: Attempt) -> None:
         for one in letter.covers:
-            alert = one.entry.alert
+            alert, place = one.entry.alert, one.entry.place
+            if place is not None:  # each record once
+                why = Rejected(Reason.UNDELIVERABLE, f"{self._channel.name}: {attempt.detail}")
+                await self._logbook.bury(dead_letter("alerts", place.partition, _record(alert, place), why))
             log.error(
                 "%s: REFUSED, not delivered: alert %s (%s %s of %s): %s",
                 self._channel.name, one_line(alert.alert_id, 64), alert.severity, one_line(alert.rule, 64),
@@ -352,3 +356,16 @@ class Worker(ConsumerRebalanceListener):
             await self._wait(seconds)
         else:
             await self._sleep(seconds)
+
+
+class _Refused(NamedTuple):
+    """A record of `alerts`, as `dead_letter` wants one."""
+
+    offset: int
+    timestamp: int
+    key: bytes
+    value: bytes
+
+
+def _record(alert: Alert, place: Place) -> _Refused:
+    return _Refused(place.offset, round(alert.ts * 1000), alert.agent_id.encode(), encode(alert))

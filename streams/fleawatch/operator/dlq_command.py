@@ -13,7 +13,7 @@ from fleawatch.errors import ConfigError
 from fleawatch.local.servers import find_servers
 from fleawatch.operator.dead_letters import REASONS, DeadLetters, Letter, Place, Wanted
 from fleawatch.operator.dlq_retry import send_again
-from fleawatch.operator.dlq_words import EXPLAINED, INPUTS, obstacle, printable
+from fleawatch.operator.dlq_words import EXPLAINED, SOURCES, obstacle, printable
 from fleawatch.operator.tables import show as show_rows
 from fleawatch.operator.times import since_when
 from fleawatch.settings import Settings
@@ -30,7 +30,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--since", default="", metavar="AGE|TIME", help="Written since: 30m, 2h, 7d or ISO 8601 (UTC)."),
         click.option("--agent", default="", help="Of this agent."),
-        click.option("--topic", default="", type=click.Choice(["", *INPUTS, "fleet-partials"]), help="From this topic."),
+        click.option("--topic", default="", type=click.Choice(["", *SOURCES]), help="From this topic."),
         click.option("--reason", "reasons", multiple=True, type=click.Choice(REASONS), help="For this reason."),
     ):  # fmt: skip
         command = option(command)

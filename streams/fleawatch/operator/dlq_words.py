@@ -1,4 +1,4 @@
-"""Every reason of `dead-letter` in words: what was found, what the sender should fix, and whether a retry can help."""
+"""Every reason of `dead-letter` in words: what was found, what is to be fixed, and whether a retry can help."""
 
 from typing import NamedTuple
 
@@ -7,6 +7,7 @@ from fleawatch_schemas.reasons import Reason
 
 INPUTS = ("equity", "trades", "health")
 """Only these are ever written to again: a header is what somebody wrote."""
+SOURCES = (*INPUTS, "fleet-partials", "alerts")
 ROOM = 1_000_000
 """Bytes of key and value of what is sent again; the topics take 1 MiB with what is around them."""
 
@@ -71,6 +72,11 @@ EXPLAINED: dict[Reason, Words] = {
     Reason.CURRENCY_CHANGED: Words(
         "The account's currency is another one than before.",
         "A new currency is a new account: give it another agent_id, or correct the field.",
+    ),
+    Reason.UNDELIVERABLE: Words(
+        "An alert that a channel's receiver refuses for good; the detail names the channel and says why.",
+        "Mend the channel's settings. Other channels had it at once where it is CRITICAL: `fleawatch alerts --history`.",
+        "an alert that is still open is published again by itself, and has another chance then",
     ),
 }  # fmt: skip
 
