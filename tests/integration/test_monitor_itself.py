@@ -144,8 +144,11 @@ async def test_the_watchdog_goes_on_under_its_id_when_a_worker_dies(topics: Sett
         beats = await told(topics, "watchdog")
         assert monitor.stop()[0] == 0, monitor.logs()
     assert {one["alert_id"] for one in beats} == {first["alert_id"]}
-    times = sorted(one["ts"] for one in beats)
-    assert min(b - a for a, b in pairwise(times)) > 0.5 * BEAT, "not once for each worker"
+    times = sorted({one["ts"] for one in beats})
+    assert min(b - a for a, b in pairwise(times)) > 0.5 * BEAT
+    # what a kill left uncommitted is said again, from one place on; two that beat would go back and forth
+    back = [b for a, b in pairwise(beats) if b["source"]["offset"] <= a["source"]["offset"]]
+    assert len(back) <= 2, "not once for each worker"
 
 
 async def test_a_worker_that_is_too_slow_is_told_and_over_when_it_has_caught_up(
