@@ -1,4 +1,5 @@
-"""Where alerts go when nobody says otherwise: INFO to the log, WARN to telegram, CRITICAL to everybody, at night only CRITICAL.
+"""Where alerts go when nobody says otherwise: INFO to the log, WARN to telegram, CRITICAL to everybody; at night only CRITICAL,
+and what a month says once a day.
 
 These routes stand behind an operator's own, so that nothing that a file forgets is lost.
 """
@@ -21,8 +22,6 @@ TIERS: Final[dict[str, frozenset[str]]] = {
 CRITICAL_CHANNELS: Final = tuple(name for name in TIERS if name != LOG)
 NIGHT: Final = Hours(22 * 60, 7 * 60)
 REPEAT_SECS: Final = 3600.0
-ESCALATE_SECS: Final = 300.0
-"""Between one receiver and the next, while nobody acknowledges."""
 
 
 def _told(severity: str) -> tuple[str, ...]:
@@ -30,7 +29,10 @@ def _told(severity: str) -> tuple[str, ...]:
 
 
 DEFAULT_ROUTES: Final = (
-    Route("for-the-digest", (), {"rule": tuple(sorted(DIGEST_RULES)), "severity": ("INFO", "WARN")}),
+    Route(
+        "for-the-digest", _told("WARN"), {"rule": tuple(sorted(DIGEST_RULES)), "severity": ("INFO", "WARN")},
+        digest=True,
+    ),
     # Silent agents that no larger cause explains are one message all the same.
     Route(
         "silent-agents", _told("CRITICAL"), {"rule": tuple(sorted(SILENT_AGENT)), "severity": ("CRITICAL",)},

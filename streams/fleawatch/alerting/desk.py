@@ -11,6 +11,7 @@ is delivered is in the log before it is settled here: a crash between the two re
 
 import dataclasses
 import heapq
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from math import inf
 from typing import Final, Literal
@@ -31,6 +32,8 @@ from fleawatch_schemas.wire import Alert
 
 NO_DATA_WAIT: Final = 60.0
 """When the monitor falls silent, its alerts become unknown one after the other: one message for all."""
+MOST_DONE: Final = 4_096
+"""Alerts of which is remembered what was done."""
 FULL: Final = 20_000
 """When so many records wait for their outcome, mornings and digests are no longer waited for."""
 _BOXES: Final = ("urgent", "ready", "gathering")
@@ -62,6 +65,7 @@ class Desk:
         self._agents = agents
         self._acks: dict[str, str] = {}
         self._book = Book(channel, routes, self.deliveries, agents, self._acks)
+        self._done: OrderedDict[str, list[str]] = OrderedDict()  # also of alerts not heard of yet
         self._silences: dict[str, Silence] = {}
         self._boxes: dict[str, dict[GroupKey, dict[str, Entry]]] = {name: {} for name in _BOXES}
         self._sent: dict[GroupKey, float] = {}  # when a group was told last
@@ -86,6 +90,8 @@ class Desk:
             entry.told = entry.told._replace(severity=alert.severity, threshold=alert.threshold)
         if settled and self.channel == LOG:  # the log keeps no log
             entry.told = Told(alert.status, at, None, alert.severity, alert.threshold)
+        if not known:
+            self._show_done(entry)
         if not settled:
             if not known and entry.told is None and alert.status != "resolved":
                 entry.owed = True
@@ -137,11 +143,22 @@ class Desk:
 
     def did(self, alert_id: str, what: str) -> None:
         """Something was done about an alert, for example "paused by the monitor"."""
+        done = self._done.setdefault(alert_id, [])
+        if what in done:
+            return
+        done.append(what)
+        if len(self._done) > MOST_DONE:
+            self._done.popitem(last=False)
         entry = self._book.entries.get(alert_id)
-        if entry is not None and what not in entry.actions:
-            entry.actions.append(what)
-            if self._edits and entry.told is not None and entry.told.ref is not None:
-                self._updates[alert_id] = None
+        if entry is not None:
+            self._show_done(entry)
+
+    def _show_done(self, entry: Entry) -> None:
+        """A command can be read before its alert is: by chance, and always when a process begins."""
+        alert_id = entry.alert.alert_id
+        entry.actions = self._done.get(alert_id, entry.actions)
+        if entry.actions and self._edits and entry.told is not None and entry.told.ref is not None:
+            self._updates[alert_id] = None
 
     def release(self) -> None:
         """The topic is another process's now: all is forgotten but what was delivered."""
@@ -270,6 +287,7 @@ class Desk:
         self._book.look(entry, now)
         if self._refused.get(entry.alert.alert_id, -inf) > min(now, entry.last + _REFUSED_SECS):
             return Verdict("quiet", "refused", "the receiver refused it", self._refused[entry.alert.alert_id])
+        entry.group = self._group_of(entry)
         verdict = stages.judge(entry, self, now)
         entry.group = self._group_of(entry)
         return verdict

@@ -90,7 +90,7 @@ def digest(entries: Sequence[Entry], now: float) -> Note:
 def why_now(entry: Entry, others: str) -> str:
     """A sentence, where one is needed. `others`: "sent" where they have told it, so that this is an escalation."""
     part = entry.part
-    if part.direct or entry.told is not None:
+    if part.direct or entry.told is not None or not part.relieves:
         return ""
     if others == "sent":
         return "nobody has acknowledged it elsewhere"

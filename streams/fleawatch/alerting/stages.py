@@ -131,9 +131,12 @@ def _settled(entry: Entry, world: World) -> float:
 
 def _hours(entry: Entry, world: World, now: float) -> Verdict | None:
     route, routes, zone = entry.part.route, world.routes, world.routes.zone
-    if route is None or world.full or (entry.bundle is not None and now >= entry.bundle.until):
+    if route is None or world.full:
         return None
-    entry.bundle = None
+    bundle = entry.bundle
+    if bundle is not None and bundle.kind == "maintenance" and now < bundle.until:
+        bundle = bundle._replace(until=now)  # somebody ended it before its time
+    entry.bundle = bundle if bundle is not None and now >= bundle.until else None
     for hours in route.mute:
         if (end := hours.ends(now, zone)) is not None:
             return _waits(entry, "mute", f"the route {route.name} is quiet until {shown(end, zone)}", end)
@@ -162,7 +165,9 @@ def _gathered(entry: Entry, world: World, now: float) -> Verdict | None:
     due = world.group_due(entry)
     if due <= now:
         return None
-    return Verdict("hold", "gathered", f"it is gathered with others of {', '.join(entry.group)}", due)
+    return Verdict(
+        "hold", "gathered", f"it is gathered with others of {', '.join(filter(None, entry.group))}", due
+    )
 
 
 def _turn(entry: Entry, world: World, now: float) -> Verdict | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from alert_desks import World
+from alert_desks import World, alert
 from fleawatch.alerting.deeds import MOST, Deeds
 from fleawatch_schemas.wire_control import Action, Command, CommandAck
 
@@ -75,6 +75,25 @@ def test_the_message_says_what_was_done_once_and_rings_for_nobody() -> None:
     ordered, confirmed = "pause ordered by the monitor", "pause confirmed by the agent"
     assert done == [(False, ()), (True, (ordered,)), (True, (ordered, confirmed))]
     assert {note.ref for _, note in notifier.sent[1:]} == {"m1"}
+
+
+def test_what_was_done_is_not_lost_by_who_reads_it_first() -> None:
+    """Commands and alerts are two topics, and a new process reads all commands of the last hour before any alert."""
+    world = World()
+    notifier = world.notifier(edits=True)
+    one = alert(at=world.now)
+    done = Deeds(notifier.desk.did)
+    done.command(command(alert_id=one.alert_id))
+    world.publish(one)
+    world.wait(10)
+    notifier.start(world.now)
+    again = Deeds(notifier.desk.did)
+    again.command(command(alert_id=one.alert_id))
+    again.answer(answer())
+    world.wait(30)
+    ordered, confirmed = "pause ordered by the monitor", "pause confirmed by the agent"
+    told = [(note.update, note.items[0].actions) for _, note in notifier.sent]
+    assert told == [(False, (ordered,)), (True, (ordered, confirmed))]
 
 
 def test_what_was_done_before_it_is_told_is_in_the_first_message() -> None:

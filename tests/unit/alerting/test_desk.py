@@ -5,8 +5,10 @@ import dataclasses
 import pytest
 
 from alert_desks import NOON, World, without_night
+from fleawatch.alerting.clockface import Hours
 from fleawatch.alerting.defaults import DEFAULTS
 from fleawatch.alerting.flood import Limits
+from fleawatch.alerting.records import SilenceRecord
 from fleawatch.alerting.routes import Route, Step
 
 HOUR = 3600.0
@@ -223,6 +225,44 @@ def test_maintenance_mutes_life_not_money_and_reports_who_is_not_back() -> None:
     ((_, _), (_, report)) = world.notifiers[0].sent
     assert set(report.ids) == {one.alert_id for one in stopped[2:]}
     assert report.title.startswith("Maintenance by ann is over")
+
+
+def test_maintenance_that_is_ended_early_reports_too() -> None:
+    world = World()
+    world.notifier()
+    world.silence(1800, maintenance=True, agent="*")
+    world.wait(1)
+    stopped = [world.fire(f"agent-{n}", "agent_stopped") for n in range(3)]
+    world.wait(600)
+    world.topics.notifications.append(
+        SilenceRecord("s0", {"agent": "*"}, "ann", NOON, world.now, None, True, "ann")
+    )
+    world.wait(100)
+    ((_, report),) = world.notifiers[0].sent
+    assert set(report.ids) == {one.alert_id for one in stopped}
+    assert report.title.startswith("Maintenance by ann is over")
+
+
+def test_a_weekend_is_two_days_and_ends_with_its_night() -> None:
+    """Breaks when the end of Saturday's hours is taken for the end of the weekend, or of the night."""
+    world = World(now=NOON + 4 * 24 * HOUR)  # Saturday
+    weekend = Hours(0, 0, frozenset({5, 6}))
+    route = Route("w", ("telegram",), {"severity": ("WARN",)}, mute=(weekend,))
+    world.notifier(routes=dataclasses.replace(DEFAULTS, routes=(route, *DEFAULTS.routes)))
+    one = world.fire("a", "clock_skew")
+    world.wait(60 * HOUR)
+    ((at, note),) = world.notifiers[0].sent
+    assert note.ids == (one.alert_id,)
+    assert at == NOON + 4 * 24 * HOUR + 43 * HOUR  # Monday 07:00
+
+
+def test_the_log_says_why_only_where_there_is_a_reason() -> None:
+    world = World()
+    world.notifier("log", limits=Limits(singles=float("inf")))
+    world.fire()
+    world.wait(5)
+    ((_, note),) = world.notifiers[0].sent
+    assert note.why == ""
 
 
 def test_at_night_only_what_loses_money_or_blinds_us() -> None:

@@ -327,10 +327,22 @@ def test_a_silent_agent_waits_for_a_larger_cause() -> None:
     assert rows[1][:2] == ("Sat 12:00:06", "told")
 
 
-def test_ratios_of_a_month_and_news_go_to_the_log_unless_a_route_asks_for_them() -> None:
-    for rule in ("sharpe_low", "daily_summary", "milestone"):
+def test_ratios_of_a_month_are_for_the_daily_digest_and_news_for_the_log_unless_a_route_asks_for_them() -> (
+    None
+):
+    for rule in ("daily_summary", "milestone"):
         told = {channel for channel, rows in asked(None, f"rule={rule}").items() if rows[-1][1] == "told"}
         assert told == {"log"}
+    for rule in ("sharpe_low", "win_rate_low"):
+        rows = asked(None, f"rule={rule}", at="sat 12:00")
+        assert {channel for channel in rows if rows[channel][-1][1] == "told"} == {
+            "log",
+            "telegram",
+            "apprise",
+        }
+        assert [row[:3] for row in rows["telegram"]] == [
+            ("Sat 12:00:00", "waits", "hours"), ("Sun 07:00:00", "told", "told")
+        ]  # fmt: skip
     rows = asked(EXAMPLE, "rule=daily_summary", at="sun 02:05")
     assert [row[:3] for row in rows["telegram"]] == [
         ("Sun 02:05:00", "waits", "hours"), ("Sun 07:00:00", "told", "told")
