@@ -28,7 +28,7 @@ def bridge(settings: Settings, directory: Path, bots: Bots) -> Fleet:
     password.write_text(PASSWORD, encoding="utf-8")
     content = {
         "defaults": {
-            "kind": "freqtrade", "username": USER, "password_file": str(password), "interval_secs": 2, "timeout_secs": 1,
+            "kind": "freqtrade", "username": USER, "password_file": str(password), "interval_secs": 3, "timeout_secs": 2.5,
         },
         "agents": {name: {"api_base": bots.base(name)} for name in bots.by_name},
     }  # fmt: skip
@@ -44,9 +44,13 @@ async def values(settings: Settings, topic: str) -> list[bytes]:
 
 
 async def figures(settings: Settings) -> dict[str, dict[str, Any]]:
-    """The newest figures of the whole life, by agent."""
-    told = [json.loads(raw) for raw in await values(settings, "metrics") if raw]
-    return {one["agent_id"]: one for one in told if one["window"] == "all"}
+    """The newest figures of the whole life, by agent. Read in a thread: the bots answer in this loop."""
+
+    def read() -> dict[str, dict[str, Any]]:
+        told = [json.loads(raw) for raw in asyncio.run(values(settings, "metrics")) if raw]
+        return {one["agent_id"]: one for one in told if one["window"] == "all"}
+
+    return await asyncio.to_thread(read)
 
 
 async def settled(
