@@ -1,13 +1,13 @@
-"""The agent's own code that obeys: called in a thread of its own; what is to be awaited of it, in the agent's event loop."""
+"""The agent's own code that obeys: called in a thread of its own; what is async of it is awaited in an event loop."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from inspect import isawaitable
 from typing import NamedTuple
 
-from fleawatch.kit.threads import in_thread
+from fleawatch.kit.threads import awaited_in, in_thread
 from fleawatch_schemas.wire_control import Action
 
 log = logging.getLogger(__name__)
@@ -33,18 +33,21 @@ class Callbacks:
         on_resume: Callback | None,
         on_kill: Callback | None,
         on_flatten: Callback | None,
+        *,
+        loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.get_running_loop,
     ) -> None:
+        """`loop` gives the one that async callbacks run in."""
         self._given: dict[Action, Callback | None] = {
             "pause": on_pause, "resume": on_resume, "kill": on_kill or on_pause, "flatten": on_flatten,
         }  # fmt: skip
         self._kills_by_pause = on_kill is None
         self.asked_at: float | None = None
         """When the agent last asked whether it may open a position: who asks needs no callback to be stopped."""
-        self._agents_loop: asyncio.AbstractEventLoop | None = None
+        self._loop = loop
 
     def of_loop(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Where async callbacks run, if the agent has an event loop of its own."""
-        self._agents_loop = loop
+        """The agent's own event loop, for async callbacks."""
+        self._loop = lambda: loop
 
     async def call(self, action: Action, reason: str) -> Outcome:
         """Returns when the agent's code has; an exception of its is an outcome."""
@@ -56,7 +59,7 @@ class Callbacks:
         try:
             result = await in_thread(lambda: callback(reason), f"fleawatch on_{name}")
             if isawaitable(result):
-                await self._awaited(result)
+                await awaited_in(self._loop(), result)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
@@ -66,17 +69,6 @@ class Callbacks:
             log.exception("on_%s failed", name)
             return Outcome(ok=False, detail=f"on_{name} raised {type(exc).__name__}", failed=True)
         return Outcome(ok=True, detail="by on_pause: there is no on_kill" if by_pause else "")
-
-    async def _awaited(self, result: Awaitable[object]) -> None:
-        loop = self._agents_loop
-        if loop is None or loop is asyncio.get_running_loop():
-            await result
-            return
-
-        async def there() -> None:
-            await result
-
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(there(), loop))
 
     def _without(self, action: Action) -> Outcome:
         if action == "flatten":

@@ -32,6 +32,7 @@ from fleawatch.kit.pages import View, pages
 from fleawatch.kit.plain import plain_equity, plain_trade
 from fleawatch.kit.spool import Spool, newest_epoch
 from fleawatch.kit.stats import Stats, Undelivered
+from fleawatch.kit.threads import OwnLoop
 from fleawatch.kit.tidy import tidy
 from fleawatch.kit.turning import Turning
 from fleawatch.kit.vitals import Vitals
@@ -102,9 +103,13 @@ class Emitter:
         self._health_at = None if health_port is None else (health_host, health_port)
         self._vitals = Vitals()
         self._last_equity: Equity | None = None
-        self._orders = Orders(self._settings, agent_id, Callbacks(on_pause, on_resume, on_kill, on_flatten))
+        self._own_loop = OwnLoop(f"fleawatch {agent_id} async")
+        callbacks = Callbacks(on_pause, on_resume, on_kill, on_flatten, loop=self._own_loop.get)
+        self._orders = Orders(self._settings, agent_id, callbacks)
         # Half of the interval, so that a check that hangs delays no heartbeat by more.
-        self._examiner = Examiner(checks or {}, check_secs=min(CHECK_SECS, heartbeat_secs / 2))
+        self._examiner = Examiner(
+            checks or {}, check_secs=min(CHECK_SECS, heartbeat_secs / 2), loop=self._own_loop.get
+        )
         self.health_port: int | None = None
         """Where the agent's port is, once it is open."""
         self._lanes = (Lane(), Lane(), Lane())
@@ -178,6 +183,7 @@ class Emitter:
             self._state = "closed"
         self._orders.shut()
         result = Undelivered(*self._backstage.end(timeout))
+        self._own_loop.end()
         if self._newest is not None and not result.lost:
             self._newest.close()
         if self._home is not None:

@@ -5,13 +5,13 @@ A check that hangs is a failed check, and is left alone until it ends: it is nev
 
 import asyncio
 import time
-from collections.abc import Awaitable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from inspect import isawaitable
 from typing import Final
 
 from fleawatch.kit.checks import Answer, Check, Finding
 from fleawatch.kit.redact import redact
-from fleawatch.kit.threads import in_thread
+from fleawatch.kit.threads import awaited_in, in_thread
 from fleawatch_schemas.bounds import MAX_NUMBER
 
 FRESH_SECS: Final = 5.0
@@ -28,11 +28,14 @@ class Examiner:
         *,
         check_secs: float = CHECK_SECS,
         fresh_secs: float = FRESH_SECS,
+        loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.get_running_loop,
     ) -> None:
+        """`loop` gives the one that async checks run in."""
         self._checks = dict(checks)
         self._check_secs = check_secs
         self._fresh_secs = fresh_secs
-        self._agents_loop: asyncio.AbstractEventLoop | None = None
+        self._loop = loop
+        self._unreached: set[str] = set()  # async checks that wait for that loop to turn
         self._begun: dict[str, asyncio.Future[Answer | Awaitable[Answer]]] = {}
         self._run: asyncio.Task[dict[str, Finding]] | None = None
         self._done_at = -1e9
@@ -46,8 +49,8 @@ class Examiner:
         self._checks[name] = check
 
     def of_loop(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Where async checks run, if the agent has an event loop of its own: its clients are bound to it."""
-        self._agents_loop = loop
+        """The agent's own event loop, for async checks: its clients are bound to it."""
+        self._loop = lambda: loop
 
     async def results(self) -> dict[str, Finding]:
         """By name; within `check_secs`, whatever the checks do. Whoever asks meanwhile shares the run."""
@@ -65,15 +68,18 @@ class Examiner:
         begun = self._begun.get(name)
         if begun is not None and not begun.done():
             return Finding(ok=False, detail="the run before has not ended yet")
+        if name in self._unreached:
+            return Finding(ok=False, detail="the event loop that it runs in is blocked")
         begun = self._begun[name] = in_thread(self._checks[name])
         try:
             async with asyncio.timeout(self._check_secs):
                 answer = await asyncio.shield(begun)
                 if isawaitable(answer):
-                    answer = await self._awaited(answer)
+                    answer = await self._awaited(name, answer)
             return _finding(answer)
         except TimeoutError:
-            begun.add_done_callback(_forget)
+            if not begun.done():
+                begun.add_done_callback(_forget)
             return Finding(ok=False, detail=f"no answer within {self._check_secs:g} s")
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -83,15 +89,11 @@ class Examiner:
         except (Exception, SystemExit, KeyboardInterrupt) as exc:  # noqa: BLE001 - a check may raise whatever it likes
             return Finding(ok=False, detail=redact(f"{type(exc).__name__}: {exc}"))
 
-    async def _awaited(self, answer: Awaitable[Answer]) -> Answer:
-        loop = self._agents_loop
-        if loop is None or loop is asyncio.get_running_loop():
-            return await answer
-
-        async def there() -> Answer:
-            return await answer
-
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(there(), loop))
+    async def _awaited(self, name: str, answer: Awaitable[Answer]) -> Answer:
+        loop = self._loop()
+        self._unreached.add(name)
+        loop.call_soon_threadsafe(self._unreached.discard, name)
+        return await awaited_in(loop, answer)
 
 
 def _finding(answer: Answer) -> Finding:

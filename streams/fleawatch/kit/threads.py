@@ -1,4 +1,4 @@
-"""A blocking call in a thread of its own, which nothing waits for if it hangs: not the next call, not the interpreter's exit."""
+"""Where the agent's own code runs, so that nothing waits for it if it hangs: not the next call, not the interpreter's exit."""
 
 import asyncio
 import threading
@@ -47,3 +47,47 @@ async def called(call: Callable[[], ResultT | Awaitable[ResultT]]) -> ResultT:
     if isawaitable(result):
         return await result
     return result
+
+
+async def awaited_in(loop: asyncio.AbstractEventLoop, answer: Awaitable[ResultT]) -> ResultT:
+    """Await it in that event loop, of whatever thread. Who is cancelled here cancels it there."""
+    if loop is asyncio.get_running_loop():
+        return await answer
+
+    async def there() -> ResultT:
+        return await answer
+
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(there(), loop))
+
+
+class OwnLoop:
+    """An event loop for async code of an agent that has none. One that blocks in it holds up nothing else of ours."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def get(self) -> asyncio.AbstractEventLoop:
+        """Made when it is first asked for, by one thread."""
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            threading.Thread(target=_turn, args=(self._loop,), name=self._name, daemon=True).start()
+        return self._loop
+
+    def end(self) -> None:
+        """What is under way in it is cancelled."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
+
+def _turn(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            loop.run_until_complete(asyncio.wait(tasks, timeout=1.0))
+    finally:
+        loop.close()

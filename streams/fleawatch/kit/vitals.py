@@ -16,16 +16,18 @@ class Vitals:
 
     def __init__(self) -> None:
         self.acted_at: float | None = None
+        self._acted = 0.0  # by a clock that nobody sets
         self.errors = 0
         self.last_error: str | None = None
         self._times: deque[float] = deque(maxlen=KEPT)
 
     def acted(self) -> None:
+        self._acted = time.monotonic()
         self.acted_at = time.time()
 
     def acts(self, stale_secs: float) -> Finding:
         """The check of the strategy, once it has acted."""
-        silent = time.time() - self.acted_at if self.acted_at is not None else 0.0
+        silent = time.monotonic() - self._acted
         return Finding(silent < stale_secs, f"acted {silent:.0f} s ago")
 
     def error(self, error: object) -> None:

@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import json
 import socket
+import threading
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 
 import pytest
@@ -224,3 +226,47 @@ async def test_async_checks_run_in_the_agents_own_loop(settings: Settings) -> No
         assert (await asyncio.to_thread(get, emitter.health_port, "/health"))[0] == 200
         await emitter.close(0.0)
     assert loops == [asyncio.get_running_loop()]
+
+
+def shown(emitter: Emitter) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(get(emitter.health_port, "/health")[1])
+    return found
+
+
+def test_async_code_that_blocks_holds_up_neither_the_port_nor_heartbeats_nor_orders(
+    settings: Settings,
+) -> None:
+    """Would break if async checks of an agent without an event loop ran in the emitter's."""
+    release = threading.Event()
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def good() -> bool:
+        loops.append(asyncio.get_running_loop())
+        return True
+
+    async def blocks() -> bool:
+        loops.append(asyncio.get_running_loop())
+        release.wait(60)
+        return True
+
+    checks: dict[str, Check] = {"good": good, "blocks": blocks}
+    emitter = Emitter("bot", settings, checks=checks, health_port=0, heartbeat_secs=1.0)
+    emitter.start()
+    try:
+        deadline = time.monotonic() + 30
+        while emitter.stats().emitted < 4:
+            assert time.monotonic() < deadline
+            assert get(emitter.health_port, "/livez")[0] == 200
+            time.sleep(0.05)
+        while "blocked" not in (found := shown(emitter)["checks"])["good"].get("detail", ""):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        assert not found["blocks"]["ok"]
+        release.set()
+        while shown(emitter)["status"] != "ok":
+            assert time.monotonic() < deadline + 30
+            time.sleep(0.2)
+        assert len(set(loops)) == 1, "what was made in it goes on working"
+    finally:
+        release.set()
+        emitter.close(0.0)
