@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from conftest import Kafka
+from conftest import FAST_CLEANING, Kafka
 from failing_notifier import STAGES
+from fleawatch.local.broker import QUICK, Broker
 from fleawatch_schemas.wire import Alert
 from notifier_bench import Bench, alert, ids, open_bench
 from stand_ins.server import answer
@@ -139,3 +140,32 @@ async def test_a_restart_with_fifty_open_alerts_says_nothing_again(bench: Bench)
 
 def _again(one: Alert) -> Alert:
     return msgspec.structs.replace(one, ts=one.ts + 300)
+
+
+@pytest.mark.parametrize(
+    "away_secs",
+    [
+        pytest.param(8.0, id="seconds"),
+        pytest.param(120.0, id="two minutes", marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
+    ],
+)
+async def test_a_broker_that_is_away_is_waited_for(tmp_path: Path, away_secs: float) -> None:
+    """One process, without a supervisor. Breaks where it ends, hangs, or says again what it said before."""
+    async with (
+        Broker(tmp_path / "kafka", properties=FAST_CLEANING, java_options=QUICK) as broker,
+        open_bench(broker.bootstrap, tmp_path) as bench,
+    ):
+        notifier = await bench.start("telegram")
+        await bench.publish(alert(1))
+        await bench.wait_committed("telegram", 1)
+        await asyncio.to_thread(broker.kill)
+        await asyncio.sleep(away_secs)
+        await asyncio.to_thread(broker.start)
+        await bench.publish(alert(1), alert(2))
+        try:
+            await bench.telegram.wait_for_delivered(2, 90)
+        except TimeoutError:
+            pytest.fail(notifier.output.decode())
+        assert notifier.process.returncode is None, notifier.output.decode()
+        await bench.wait_committed("telegram", 3, 60)
+        assert ids(call.text for call in bench.telegram.delivered) == [f"{1:016x}", f"{2:016x}"]
