@@ -10,6 +10,8 @@ from fleawatch_schemas.wire import Severity, Status
 OWN: Final = 131_072
 """Alerts that a channel remembers having told; about 40 MB. Beyond it the oldest is forgotten: a repeat, never a loss."""
 OTHERS: Final = 32_768
+RECENT: Final = 128
+"""Letters whose calls are remembered: more than any receiver's limit is about."""
 _ORDER: Final[dict[Status, int]] = {"firing": 0, "no_data": 1, "resolved": 2}
 _ACKNOWLEDGED: Final = "acknowledged"
 Elsewhere = Literal["sent", "failed", ""]
@@ -42,6 +44,7 @@ class Deliveries:
         self._own: OrderedDict[str, Told] = OrderedDict()
         self._quiet: OrderedDict[str, None] = OrderedDict()
         self._others: OrderedDict[str, dict[str, Elsewhere]] = OrderedDict()
+        self._calls: OrderedDict[float, int] = OrderedDict()  # time of a letter → its calls
         self.refs: dict[str, set[str]] = {}  # message → the alerts it stands for
 
     def take(self, record: Delivery) -> None:
@@ -54,6 +57,9 @@ class Deliveries:
                 if len(self._others) > OTHERS:
                     self._others.popitem(last=False)
         elif record.outcome == "sent":
+            self._calls[record.ts] = record.attempts
+            if len(self._calls) > RECENT:
+                self._calls.popitem(last=False)
             self.told(record.alert_id, told_by(record))
         elif record.outcome == "suppressed":
             self.kept_quiet(record.alert_id)
@@ -86,8 +92,8 @@ class Deliveries:
         return self._own.get(alert_id)
 
     def calls(self, since: float) -> list[float]:
-        """When this channel's receiver was called, as far as the log tells: a letter is one time."""
-        return sorted({told.at for told in self._own.values() if told.at >= since})
+        """When this channel's receiver was called, as far as the log tells: a letter's calls have one time."""
+        return sorted(at for at, calls in self._calls.items() if at >= since for _ in range(calls))
 
     def elsewhere(self, alert_id: str, first: tuple[str, ...], ahead: tuple[str, ...]) -> Elsewhere:
         """Whether one of `first` or `ahead` has delivered it; or all of `first` have given up."""
