@@ -188,7 +188,7 @@ class Bars:
         for ring in (self.fine, self.coarse):
             if ring.dirty:
                 parts += _packed(ring, ring.dirty)
-                ring.dirty = []
+                ring.dirty = ()
         return parts
 
     def all_parts(self) -> list[tuple[bytes, bytes]]:
@@ -200,7 +200,7 @@ class Bars:
         for ring in (self.fine, self.coarse):
             for number in ring.retained_chunks():
                 if ring.plan.suffix(number) == suffix and number not in ring.dirty:
-                    ring.dirty.append(number)
+                    ring.dirty = (*ring.dirty, number)
 
 
 def _packed(ring: Ring, numbers: Iterable[int]) -> list[tuple[bytes, bytes]]:

@@ -148,15 +148,12 @@ def _summed_up(ring: Ring) -> "array[float]":
         groups = counted // ring.span
         # the last bar of each group has its level; the group of the open bar goes on
         ends = ends[np.append(groups[1:] != groups[:-1], True)[: len(groups)] & (groups != of_open)]
-    rows = array("d")
     if not ring.keeps_past:
-        rows.extend(_row(levels, ends, len(levels) - size, of_open))
-        return rows
-    for bars in (7 * DAY_SECS // ring.secs, size):
-        rows.extend(_row(levels, ends, len(levels) - bars, of_open))
+        return _row(levels, ends, len(levels) - size, of_open)
+    week = _row(levels, ends, len(levels) - 7 * DAY_SECS // ring.secs, of_open)
+    month = _row(levels, ends, len(levels) - size, of_open)
     first_group = int(counted[0]) // ring.span if len(counted) else of_open
-    rows.extend(_life(ring, levels[ends], first_group, of_open))
-    return rows
+    return week + month + _life(ring, levels[ends], first_group, of_open)
 
 
 def _row(levels: Floats, ends: NDArray[np.int64], start: int, of_open: int) -> "array[float]":

@@ -83,7 +83,7 @@ class Ring:
         self.last = -1  # the newest bar that counts of those that left
         self.mark = 0.0  # its level: the end of a return that is not in `past` yet
         self.base = 0.0  # the end of the return before
-        self.dirty: list[int] = []
+        self.dirty: tuple[int, ...] = ()  # chunks that changed; mostly none, which takes no room
         self.cached: array[float] | None = None  # what was computed of the closed bars, see `core/ratios.py`
 
     def restart(self, ts: float, level: float) -> None:
@@ -93,7 +93,7 @@ class Ring:
         self.floor = self.mark = self.base = level
         self.last = -1
         self.past = RunningMoments()
-        self.dirty = []
+        self.dirty = ()
         self.cached = None
 
     def roll(self, bar: int, close: float, last_ts: float, interval: float) -> None:
@@ -169,11 +169,11 @@ class Ring:
     def _touch(self, bar: int) -> None:
         self.cached = None
         chunk = bar // self.per_chunk
-        dirty = self.dirty
-        if chunk not in dirty:
-            dirty.append(chunk)
-        if len(dirty) > 2 * self.plan.slots:  # nobody takes them: forget those that have left the ring
-            self.dirty = [number for number in dirty if (number + 1) * self.plan.chunk > self.oldest]
+        if chunk not in self.dirty:
+            self.dirty = (*self.dirty, chunk)
+        if len(self.dirty) > 2 * self.plan.slots:  # nobody takes them: forget those that have left the ring
+            oldest = self.oldest
+            self.dirty = tuple([each for each in self.dirty if (each + 1) * self.plan.chunk > oldest])
 
     def late(self, ts: float, level: float) -> bool:
         """Take an event from before the newest one; False when its bar is gone."""

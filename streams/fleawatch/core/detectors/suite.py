@@ -62,7 +62,7 @@ class Suite:
     volatility: Volatility
     win_rate: WinRate
     drift: Drift
-    findings: list[Finding]
+    findings: tuple[Finding, ...]
     per_day: float
     n: float  # returns, zeros included
     left: int  # returns until the slot ends
@@ -77,7 +77,7 @@ class Suite:
         self.volatility = Volatility()
         self.win_rate = WinRate()
         self.drift = Drift()
-        self.findings = []
+        self.findings = ()
         self.n = 0.0
         self.left = SLOT
         self.slots = 0
@@ -210,7 +210,7 @@ class Suite:
             self.quiet_drift = n
             mean.rearm()
         if told:
-            self.findings = found
+            self.findings = tuple(found)
         return told
 
     def pack(self) -> bytes:
