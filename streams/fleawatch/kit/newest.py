@@ -19,6 +19,8 @@ from fleawatch.kit.segment import OVERHEAD, TOPICS, Item, pack_into, parse
 PLACE: Final = Path("/dev/shm")  # noqa: S108 - memory; nobody else's file is read or written
 SLOT_BYTES: Final = 4096
 """A larger event, a heartbeat with many checks perhaps, is not kept here."""
+MOST_EARLIER: Final = 8
+"""Processes that were killed one after the other, before any could put elsewhere what it had found."""
 _LONGEST: Final = SLOT_BYTES - OVERHEAD
 _SIZE: Final = 2 * len(TOPICS) * SLOT_BYTES
 
@@ -35,8 +37,10 @@ class Newest:
         self._slots = [2 * topic * SLOT_BYTES for topic in range(len(TOPICS))]
         at = folder.stat()
         name = f"fleawatch-{os.getuid()}-{at.st_dev:x}-{at.st_ino:x}-"
-        self._earlier = [path for path in place.glob(f"{name}*") if _ours(path)]
-        for path in self._earlier:
+        self._earlier = sorted(path for path in place.glob(f"{name}*") if _ours(path))
+        for path in self._earlier[:-MOST_EARLIER]:
+            path.unlink(missing_ok=True)
+        for path in self._earlier[-MOST_EARLIER:]:
             epoch_of = path.name.removeprefix(name)
             if epoch_of.isdecimal() and int(epoch_of) <= epoch_before:
                 self.found += _read(path)

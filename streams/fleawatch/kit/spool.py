@@ -149,14 +149,14 @@ class Spool:
 
     def _take_over(self, last: Mapping[int, bytes], kept: Sequence[Item]) -> None:
         """Queue the newest events of killed processes, unless they are in their segments; `last` has the last of those."""
-        newest: dict[int, Item] = {}
+        noted: list[Item] = []
         with suppress(FileNotFoundError):
-            newest = {one.item.topic: one.item for one in parse(self._newest_file.read_bytes())}
-        for item in kept:
-            there = newest.get(item.topic)
-            if _number(item.raw) > _number(None if there is None else there.raw):
-                newest[item.topic] = item
-        found = [one for one in newest.values() if _number(one.raw) > _number(last.get(one.topic))]
+            noted = [one.item for one in parse(self._newest_file.read_bytes())]
+        newest: dict[tuple[int, int], Item] = {}  # by epoch and topic
+        for item in sorted((*noted, *kept), key=lambda one: _number(one.raw)):
+            if _number(item.raw) > _number(last.get(item.topic)):
+                newest[_number(item.raw)[0], item.topic] = item
+        found = [newest[key] for key in sorted(newest)]
         if found:
             try:
                 self.append(found)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fleawatch import Emitter
-from fleawatch.kit.newest import SLOT_BYTES, Newest
+from fleawatch.kit.newest import MOST_EARLIER, SLOT_BYTES, Newest
 from fleawatch.kit.segment import Item
 from fleawatch.settings import Settings
 
@@ -83,6 +83,13 @@ def test_it_is_forgotten_when_it_is_safe_elsewhere(tmp_path: Path, place: Path) 
     newest.forget()
     newest.close()
     assert found(tmp_path, place) == []
+
+
+def test_an_agent_that_is_killed_again_and_again_fills_no_memory(tmp_path: Path, place: Path) -> None:
+    for epoch in range(1_000, 1_050):
+        Newest(tmp_path, epoch, epoch - 1, place).keep(0, event(epoch))
+    assert len(list(place.iterdir())) == MOST_EARLIER + 1
+    assert len(found(tmp_path, place, epoch_before=1_049)) == MOST_EARLIER
 
 
 def test_where_there_is_no_such_memory_it_says_so(tmp_path: Path) -> None:

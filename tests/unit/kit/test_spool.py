@@ -163,3 +163,15 @@ def test_of_two_places_the_newer_event_counts(tmp_path: Path) -> None:
     found = Spool(tmp_path, 2, kept=kept).peek(10, 1000)
     assert sorted(found) == [Item(0, event(1, 6)), Item(1, event(1, 8)), Item(2, event(1, 0))]
     assert not (tmp_path / "newest").exists(), "it would be told again after what this process tells"
+
+
+def test_of_two_processes_that_were_killed_each_has_its_newest(tmp_path: Path) -> None:
+    """Would lose sight of what the first one lost, if the second was killed before it had looked."""
+    spool = Spool(tmp_path, 1)
+    spool.append([Item(0, event(1, 5))])
+    spool.close(in_order=False)
+    kept = [Item(0, event(2, 0)), Item(0, event(1, 9)), Item(1, event(1, 0))]
+    spool = Spool(tmp_path, 3, kept=kept)
+    assert spool.peek(10, 1000) == [Item(0, event(1, 5))]
+    spool.commit(1)
+    assert spool.peek(10, 1000) == [Item(0, event(1, 9)), Item(1, event(1, 0)), Item(0, event(2, 0))]
