@@ -28,14 +28,14 @@ TABLE = HERE.parents[1] / "streams" / "fleawatch" / "core" / "detectors" / "thre
 
 SEED, AGENTS, BARS, POINTS = 101, 500, 10 * DAY, 16
 GRID = {
-    "shock": (4.5, 14.0),
-    "up": (8.0, 115.0),
-    "down": (3.0, 30.0),
+    "shock": (5.0, 14.0),
+    "up": (3.0, 33.0),
+    "down": (2.0, 18.5),
     "win_rate": (8.0, 56.0),
     "drift": (6.0, 48.0),
 }
 RATES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6)
-SHARES = {"shock": 0.525, "up": 0.15, "down": 0.009, "win_rate": 0.38, "drift": 0.03}
+SHARES = {"shock": 0.52, "up": 0.11, "down": 0.006, "win_rate": 0.4, "drift": 0.015}
 """More than 1 together: checks that alarm at once are one episode."""
 FEWEST = 12
 """Episodes that a point of the curve rests on, at least."""

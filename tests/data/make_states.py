@@ -68,7 +68,7 @@ def golden(run: Run) -> dict[str, Any]:
 
 
 def main() -> None:
-    for name, run in (("equity_state_v4", equity_run()), ("trades_state_v2", trades_run())):
+    for name, run in (("equity_state_v5", equity_run()), ("trades_state_v2", trades_run())):
         path = DATA / f"{name}.json"
         if not path.exists():
             path.write_text(json.dumps(golden(run), indent=1) + "\n", encoding="utf-8")

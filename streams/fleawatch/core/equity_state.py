@@ -13,6 +13,7 @@ from fleawatch.core.bars import PLAN, BarPlan, Bars
 from fleawatch.core.control import Control
 from fleawatch.core.day import LAYOUT as DAY_LAYOUT
 from fleawatch.core.day import Day
+from fleawatch.core.detectors.first_layout import SIZE as FIRST_SUITE_SIZE
 from fleawatch.core.detectors.suite import SIZE as SUITE_SIZE
 from fleawatch.core.detectors.suite import Suite
 from fleawatch.core.packing import Reader, pack_alerts, pack_sequence, pack_text, read_alerts, read_sequence
@@ -21,9 +22,10 @@ from fleawatch.core.rules import DEFAULTS, Rules
 from fleawatch.core.window import ReturnWindow
 from fleawatch_schemas.wire import Equity
 
-VERSION = 4
+VERSION = 5
 _WITH_CONTROL = 3
-_READ = (2, _WITH_CONTROL)  # of earlier releases; before 4 an empty bar was a zero return
+_WITH_EMPTY_BARS = 4  # before, an empty bar was a zero return
+_READ = (2, _WITH_CONTROL, _WITH_EMPTY_BARS)  # of earlier releases; before 5 the suite had other numbers
 _HEAD = struct.Struct("<qQ")
 _LAST = struct.Struct("<qqdddqddB")
 _RISK = struct.Struct("<ddddd")
@@ -161,12 +163,15 @@ class EquityState(AgentState):
         deposits, st.peak, st.drawdown, st.max_drawdown, st.interval = reader.fields(_RISK)
         st.deposits = _optional(deposits)
         st.day.read(reader.fields(DAY_LAYOUT))
-        st.bars.read(reader, parts, first_layout=version < VERSION)
+        st.bars.read(reader, parts, first_layout=version < _WITH_EMPTY_BARS)
         st.alerts = read_alerts(reader)
         st.watch = watching(st.alerts)
         (count,) = reader.fields(_COUNT)
         st.returns = window_of(count, reader.take(8 * (count % BLOCK)), parts)
-        st.suite = Suite.unpack(reader.take(SUITE_SIZE), st.suite.per_day)
+        if version < VERSION:
+            st.suite = Suite.unpack_first(reader.take(FIRST_SUITE_SIZE), st.suite.per_day)
+        else:
+            st.suite = Suite.unpack(reader.take(SUITE_SIZE), st.suite.per_day)
         if version >= _WITH_CONTROL:
             st.control = Control.read(reader)
         st.set_bounds()

@@ -89,8 +89,10 @@ def test_packing_anywhere_changes_nothing(cut: int) -> None:
 
 
 def test_damaged_bytes_are_refused() -> None:
-    with pytest.raises(ValueError, match="279 bytes"):
+    with pytest.raises(ValueError, match="303 bytes"):
         Suite.unpack(Suite().pack()[:-1])
+    with pytest.raises(ValueError, match="304 bytes, not 280"):
+        Suite.unpack_first(Suite().pack())
 
 
 @pytest.mark.parametrize("factor", [1e-4, 0.37, 250.0])
@@ -129,22 +131,39 @@ def test_a_shock_does_not_hide_the_next() -> None:
     assert sum(second) >= 0.6 * len(second)
 
 
-def test_a_finding_names_its_check_its_statistic_its_threshold_and_since_when() -> None:
+@pytest.mark.parametrize(
+    ("fault", "bit", "check", "unit"),
+    [(FAULTS[3], UP, "volatility up", "nats"), (FAULTS[4], DOWN, "volatility down", "points")],
+    ids=["up", "down"],
+)
+def test_a_finding_names_its_check_its_statistic_its_threshold_and_since_when(
+    fault: Fault, bit: int, check: str, unit: str
+) -> None:
     begin = 1500
-    streams = clean(11, 40, 1800)
-    returns = inject(streams, FAULTS[4], np.full(40, begin), 1)
-    suites = [Suite(1.0) for _ in range(40)]
+    streams = clean(11, 60, 1800)
+    returns = inject(streams, fault, np.full(60, begin), 1)
+    suites = [Suite(1.0) for _ in range(60)]
     stories = [fed(suite, returns[:, agent].tolist()) for agent, suite in enumerate(suites)]
     found = [
         suite.findings[-1]
         for suite, story in zip(suites, stories, strict=True)
-        if story and story[-1][1] == DOWN and story[-1][0] >= begin
+        if story and story[-1][1] == bit and story[-1][0] >= begin
     ]
     assert len(found) >= 20
-    assert {finding.check for finding in found} == {"volatility down"}
+    assert {(finding.check, finding.unit) for finding in found} == {(check, unit)}
     assert all(finding.statistic > finding.threshold > 0 for finding in found)
     onset = np.median([finding.since / 60.0 for finding in found])
     assert abs(onset - begin) <= 20
+
+
+def test_a_shock_and_its_aftermath_are_no_rise_of_volatility() -> None:
+    """Breaks when one return says more than a few nats, or the filters do not follow a cluster."""
+    ordinary = (0.001 * np.random.default_rng(15).standard_normal(2500)).tolist()
+    echo = [0.04, *(0.001 * (1 + 2 * 0.98**n) * (-1) ** n for n in range(40))]
+    suite = Suite(1.0)
+    story = fed(suite, [*ordinary[:2000], *echo, *ordinary[2000:]])
+    assert (2000, SHOCK) in story
+    assert not [n for n, bits in story if bits & UP and n >= 2000]
 
 
 def test_idle_returns_say_nothing() -> None:
@@ -154,7 +173,8 @@ def test_idle_returns_say_nothing() -> None:
     fed(one, active, interval=3600.0)
     fed(other, idle, interval=3600.0)
     assert one.shock.numbers() == other.shock.numbers()
-    assert (one.volatility.mean, one.volatility.up) == (other.volatility.mean, other.volatility.up)
+    assert one.volatility.mean == other.volatility.mean
+    assert one.rise.numbers()[:3] == other.rise.numbers()[:3]
     assert (one.win_rate.rate, one.win_rate.sum) == (other.win_rate.rate, other.win_rate.sum)
     assert (one.drift.mean, one.drift.sum) == (other.drift.mean, other.drift.sum)
 
@@ -180,6 +200,6 @@ def test_a_million_returns_leave_it_as_it_was_made() -> None:
             suite.push(r, 60.0, 86_400.0 * turn)
         if turn % 200 == 199:
             far = suite.shock
-            states.append((far.fast, far.slow, far.place, suite.win_rate.rate))
+            states.append((far.variance, suite.volatility.ratio, far.place, suite.win_rate.rate))
     assert finite(suite)
     assert states[-1] == pytest.approx(states[1], rel=1e-9, abs=1e-15)

@@ -21,7 +21,7 @@ DATA = Path(__file__).resolve().parents[2] / "data"
 END = START + 60 * 3600
 AGENT = b"momentum-1"
 PIPELINES: dict[str, Callable[[int], Any]] = {"equity": equity_pipeline, "trades": trades_pipeline}
-WRITTEN = {"equity": 4, "trades": 2}
+WRITTEN = {"equity": 5, "trades": 2}
 
 
 def golden(name: str, version: int = 0) -> dict[bytes, bytes]:
@@ -49,6 +49,7 @@ def restored(name: str, version: int = 0) -> Run:
         ("equity", 2, equity_run),
         ("equity", 3, equity_run),
         ("equity", 4, equity_run),
+        ("equity", 5, equity_run),
         ("trades", 2, trades_run),
     ],
 )
@@ -70,7 +71,7 @@ def test_the_newest_version_is_what_is_written(name: str) -> None:
     assert packed(restored(name).states) == golden(name)
 
 
-@pytest.mark.parametrize("version", [2, 3, 4])
+@pytest.mark.parametrize("version", [2, 3, 4, 5])
 def test_equity_goes_on(version: int) -> None:
     run = restored("equity", version)
     st = run.equity
@@ -87,6 +88,23 @@ def test_equity_goes_on(version: int) -> None:
     assert (run.feed(late).events, run.feed(late).duplicates) == (1, 1)  # it was missing
     run.feed(equity_event(3600, st.peak + 10, ts=END, net_deposits=500.0))
     assert ("drawdown_exceeded", "resolved") in {(alert.rule, alert.status) for alert in run.alerts}
+
+
+@pytest.mark.parametrize("version", [2, 3, 4])
+def test_what_the_detectors_had_learned_is_taken_over(version: int) -> None:
+    """Breaks when the numbers of an earlier suite land in other places: fleets would be woken, or blind, after an upgrade."""
+    old, new = restored("equity", version).equity.suite, equity_run().equity.suite
+    assert (old.n, old.left, old.slots, old.interval) == (new.n, new.left, new.slots, new.interval)
+    assert old.shock.place == pytest.approx(new.shock.place, abs=0.2 / new.volatility.unit)
+    for mine, theirs in (
+        (old.volatility.level - new.volatility.level, 0.15),
+        (old.volatility.ratio / new.volatility.ratio - 1, 0.3),
+        (old.shock.level / new.shock.level - 1, 0.15),
+        (old.shock.excess / new.shock.excess - 1, 0.5),
+    ):
+        assert abs(mine) < theirs
+    assert old.win_rate.numbers() == new.win_rate.numbers()
+    assert old.rise.sum == 0.0
 
 
 def test_trades_go_on() -> None:

@@ -5,8 +5,8 @@ moves its baseline to what they summed up to; `rearm` makes it ready for the nex
 remember, and `restore` reads them. Which false-alarm rate a check has, its threshold alone says (`rate.py`).
 
 Every update is winsorised: no single return moves a baseline by more than a few of its deviations, so that one shock does
-not hide the next. The hot path is `Suite.push`: about thirty additions and multiplications, no root and no logarithm; those
-are for peaks, and for `learn`.
+not hide the next. The hot path is `Suite.push`: about fifty additions and multiplications and one logarithm; roots are
+for peaks, and for `learn`.
 """
 
 from typing import Final

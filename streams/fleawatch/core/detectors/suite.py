@@ -3,13 +3,15 @@
 import struct
 from typing import Final, NamedTuple
 
-from fleawatch.core.detectors import SLOT
+from fleawatch.core.detectors import SLOT, first_layout
 from fleawatch.core.detectors import drift as drifts
+from fleawatch.core.detectors import rise as rises
 from fleawatch.core.detectors import shock as shocks
 from fleawatch.core.detectors import volatility as volatilities
 from fleawatch.core.detectors import win_rate as win_rates
 from fleawatch.core.detectors.drift import Drift
 from fleawatch.core.detectors.rate import per_return, threshold
+from fleawatch.core.detectors.rise import Rise
 from fleawatch.core.detectors.shock import Shock
 from fleawatch.core.detectors.volatility import Volatility
 from fleawatch.core.detectors.win_rate import WinRate
@@ -35,7 +37,7 @@ _RETUNE: Final = 1.3
 _NEVER: Final = -1e9
 _OWN: Final = 7
 _LAYOUT = struct.Struct(
-    f"<{_OWN + shocks.NUMBERS + volatilities.NUMBERS + win_rates.NUMBERS + drifts.NUMBERS}d"
+    f"<{_OWN + shocks.NUMBERS + volatilities.NUMBERS + rises.NUMBERS + win_rates.NUMBERS + drifts.NUMBERS}d"
 )
 SIZE = _LAYOUT.size
 
@@ -55,11 +57,12 @@ class Suite:
 
     __slots__ = (
         "drift", "findings", "interval", "left", "n", "per_day", "quiet_drift", "quiet_volatility", "quiet_win_rate",
-        "shock", "slots", "volatility", "win_rate",
+        "rise", "shock", "slots", "volatility", "win_rate",
     )  # fmt: skip
 
     shock: Shock
     volatility: Volatility
+    rise: Rise
     win_rate: WinRate
     drift: Drift
     findings: tuple[Finding, ...]
@@ -75,6 +78,7 @@ class Suite:
     def __init__(self, per_day: float = 1.0) -> None:
         self.shock = Shock()
         self.volatility = Volatility()
+        self.rise = Rise()
         self.win_rate = WinRate()
         self.drift = Drift()
         self.findings = ()
@@ -98,8 +102,8 @@ class Suite:
         self.interval = interval
         rate = per_return(self.per_day, interval)
         self.shock.threshold = threshold("shock", rate)
-        self.volatility.above = threshold("up", rate)
-        self.volatility.below = threshold("down", rate)
+        self.rise.threshold = threshold("up", rate)
+        self.volatility.threshold = threshold("down", rate)
         self.win_rate.threshold = threshold("win_rate", rate)
         self.drift.threshold = threshold("drift", rate)
 
@@ -119,14 +123,16 @@ class Suite:
         d = r - shock.place
         square = d * d
         if self.slots < _ALL_FROM:
-            bits = self._young(r, d, square, ts)
+            bits = self._young(r, d, ts)
         else:
             volatility = self.volatility
             q = square * volatility.inverse
-            bits = SHOCK if shock.push(d, square) else 0
-            move = volatility.push(q, ts)
-            if move:
-                bits += UP if move > 0 else DOWN
+            u = square * volatility.per
+            bits = SHOCK if shock.push(d, u) else 0
+            if self.rise.push(q, u, ts):
+                bits += UP
+            if volatility.push(q, ts):
+                bits += DOWN
             if self.win_rate.push(r, ts):
                 bits += WIN_RATE
             if self.drift.push(d * volatility.unit, q, ts):
@@ -140,23 +146,26 @@ class Suite:
             self._learn(usual_interval, ts)
         return bits
 
-    def _young(self, r: float, d: float, square: float, ts: float) -> int:
+    def _young(self, r: float, d: float, ts: float) -> int:
         """The first 64 returns: each check begins when its baseline is worth something."""
         slots = self.slots
         self.win_rate.gather(r)
         if slots == 0:
-            self.shock.gather(d, square)
+            self.shock.gather(d)
             return 0
         volatility = self.volatility
-        q = square * volatility.inverse
-        bits = SHOCK if self.shock.push(d, square) and slots >= _SHOCK_FROM else 0
+        q = d * d * volatility.inverse
+        u = d * d * volatility.per
+        bits = SHOCK if self.shock.push(d, u) and slots >= _SHOCK_FROM else 0
         self.drift.gather(d * volatility.unit, q)
         if slots < _VOLATILITY_FROM:
             volatility.gather(q)
+            self.rise.gather(u)
             return bits
-        move = volatility.push(q, ts)
-        if move:
-            bits += UP if move > 0 else DOWN
+        if self.rise.push(q, u, ts):
+            bits += UP
+        if volatility.push(q, ts):
+            bits += DOWN
         return bits
 
     def _learn(self, usual_interval: float, ts: float) -> None:
@@ -165,8 +174,7 @@ class Suite:
         self.slots += 1
         slots = float(self.slots)
         if self.slots == 1:
-            self.shock.begin()
-            self.volatility.begin(self.shock.slow)
+            self.volatility.begin(self.shock.begin())
             self.win_rate.gains = 0.0
         else:
             self.shock.learn(slots)
@@ -186,15 +194,25 @@ class Suite:
             found.append(Finding("shock", shock.statistic, shock.threshold, "nats", ts))
             told += SHOCK
         if bits & (UP | DOWN):
-            sums = self.volatility
+            rise, volatility = self.rise, self.volatility
             if n - self.quiet_volatility > MERGE:
-                told += bits & (UP | DOWN)
                 if bits & UP:
-                    found.append(Finding("volatility up", sums.up, sums.above, "points", sums.up_since))
+                    told += UP
+                    found.append(Finding("volatility up", rise.sum, rise.threshold, "nats", rise.since))
                 else:
-                    found.append(Finding("volatility down", sums.down, sums.below, "points", sums.down_since))
+                    told += DOWN
+                    found.append(
+                        Finding(
+                            "volatility down",
+                            volatility.sum,
+                            volatility.threshold,
+                            "points",
+                            volatility.since,
+                        )
+                    )
             self.quiet_volatility = n
-            sums.rearm()
+            rise.rearm()
+            volatility.quicken()
         if bits & WIN_RATE:
             wins = self.win_rate
             if n - self.quiet_win_rate > MERGE:
@@ -214,11 +232,12 @@ class Suite:
         return told
 
     def pack(self) -> bytes:
-        """All that is remembered, little-endian: 35 floats. Not the setting, nor the findings."""
+        """All that is remembered, little-endian: 38 floats. Not the setting, nor the findings."""
         return _LAYOUT.pack(
             self.n, float(self.left), float(self.slots), self.interval,
             self.quiet_volatility, self.quiet_win_rate, self.quiet_drift,
-            *self.shock.numbers(), *self.volatility.numbers(), *self.win_rate.numbers(), *self.drift.numbers(),
+            *self.shock.numbers(), *self.volatility.numbers(), *self.rise.numbers(), *self.win_rate.numbers(),
+            *self.drift.numbers(),
         )  # fmt: skip
 
     @classmethod
@@ -230,7 +249,19 @@ class Suite:
         """
         if len(data) != SIZE:
             raise ValueError(f"detectors: {len(data)} bytes, not {SIZE}")
-        numbers = _LAYOUT.unpack(data)
+        return cls._of(_LAYOUT.unpack(data), per_day)
+
+    @classmethod
+    def unpack_first(cls, data: bytes, per_day: float = 1.0) -> "Suite":
+        """Read what a release before state version 5 packed.
+
+        Raises:
+            ValueError: not so many bytes.
+        """
+        return cls._of(first_layout.numbers_of(data), per_day)
+
+    @classmethod
+    def _of(cls, numbers: tuple[float, ...], per_day: float) -> "Suite":
         suite = cls(per_day)
         suite.n = numbers[0]
         suite.left = int(numbers[1])
@@ -241,6 +272,8 @@ class Suite:
         at += shocks.NUMBERS
         suite.volatility.restore(numbers[at : at + volatilities.NUMBERS])
         at += volatilities.NUMBERS
+        suite.rise.restore(numbers[at : at + rises.NUMBERS])
+        at += rises.NUMBERS
         suite.win_rate.restore(numbers[at : at + win_rates.NUMBERS])
         at += win_rates.NUMBERS
         suite.drift.restore(numbers[at:])
