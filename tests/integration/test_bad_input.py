@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -11,58 +10,11 @@ from aiokafka import AIOKafkaProducer
 from engine_app.log import read_all
 from fleawatch.settings import Settings
 from fleawatch_schemas.dead_letter import MAX_ORIGINAL_BYTES, DeadLetterHeaders
-from fleawatch_schemas.reasons import Reason
+from hostile_records import event, hostile
 from running import workers
 
 AGENT = b"momentum-1"
-
-
-def event(seq: int, equity: str = "100.0", **changed: object) -> bytes:
-    fields = {
-        "v": 1,
-        "agent_id": AGENT.decode(),
-        "epoch": 1,
-        "seq": seq,
-        "ts": time.time(),
-        "equity": "EQUITY",
-    }
-    fields |= {"balance": 1.0, "open_positions": 0, **changed}
-    return json.dumps(fields).replace('"EQUITY"', equity).encode()
-
-
-HOSTILE: list[tuple[bytes | None, bytes | None, Reason]] = [
-    (AGENT, event(2, "NaN"), Reason.NOT_FINITE),
-    (AGENT, event(2, "-Infinity"), Reason.NOT_FINITE),
-    (AGENT, event(2, "1e999"), Reason.NOT_FINITE),
-    (AGENT, event(2, "true"), Reason.BAD_FIELD),
-    (AGENT, event(2, '"abc"'), Reason.BAD_FIELD),
-    (AGENT, event(2, "1e16"), Reason.OUT_OF_RANGE),
-    (AGENT, event(2, "9" * 5000), Reason.OUT_OF_RANGE),
-    (AGENT, event(2)[:-1] + b', "seq": 2}', Reason.DUPLICATE_KEY),
-    (
-        AGENT,
-        event(2, deep=1).replace(b'"deep": 1', b'"deep": ' + b"[" * 200_000 + b"]" * 200_000),
-        Reason.TOO_LARGE,
-    ),
-    (
-        AGENT,
-        event(2, deep=1).replace(b'"deep": 1', b'"deep": ' + b"[" * 20_000 + b"]" * 20_000),
-        Reason.TOO_DEEP,
-    ),
-    (AGENT, event(2, v=2), Reason.WRONG_VERSION),
-    (AGENT, event(2)[:40], Reason.NOT_JSON),
-    (AGENT, b"\xff\xfe" + event(2), Reason.NOT_UTF8),
-    (AGENT, b"null", Reason.NOT_AN_OBJECT),
-    (AGENT, b"[]", Reason.NOT_AN_OBJECT),
-    (AGENT, b"", Reason.NOT_JSON),
-    (AGENT, None, Reason.NOT_JSON),
-    (None, event(2), Reason.KEY_MISMATCH),
-    (b"somebody-else", event(2), Reason.KEY_MISMATCH),
-    (b"k" * 100_000, event(2), Reason.KEY_MISMATCH),
-    (AGENT, event(2, ts=time.time() + 7200), Reason.FUTURE),
-    (AGENT, event(2) + b" " * 300_000, Reason.TOO_LARGE),
-    (AGENT, event(2) + b" " * 3_000_000, Reason.TOO_LARGE),  # compressed it is small: the broker takes it
-]
+HOSTILE = hostile(AGENT)
 
 
 @pytest.mark.broker
@@ -75,11 +27,11 @@ async def test_hostile_input_is_dead_lettered_and_changes_nothing(topics: Settin
     await producer.start()
     with workers(topics, 1, tmp_path) as fleet:
         try:
-            await producer.send_and_wait(source, event(1), key=AGENT)
+            await producer.send_and_wait(source, event(AGENT, 1), key=AGENT)
             for key, value, _ in HOSTILE:
                 await producer.send_and_wait(source, value, key=key)
             await producer.send_and_wait(
-                source, event(2, "50.0"), key=AGENT
+                source, event(AGENT, 2, "50.0"), key=AGENT
             )  # a drop of half: it must be seen
         finally:
             await producer.stop()

@@ -1,0 +1,56 @@
+"""Records of an equity topic that nobody can use, with the reason for which each is rejected."""
+
+import json
+import time
+
+from fleawatch_schemas.reasons import Reason
+
+
+def event(agent: bytes, seq: int, equity: str = "100.0", **changed: object) -> bytes:
+    """An event of `agent` now; `equity` is its text in JSON."""
+    fields = {
+        "v": 1,
+        "agent_id": agent.decode(),
+        "epoch": 1,
+        "seq": seq,
+        "ts": time.time(),
+        "equity": "EQUITY",
+    }
+    fields |= {"balance": 1.0, "open_positions": 0, **changed}
+    return json.dumps(fields).replace('"EQUITY"', equity).encode()
+
+
+def hostile(agent: bytes) -> list[tuple[bytes | None, bytes | None, Reason]]:
+    """(key, value, reason) of each kind; some are large, and go over the wire compressed."""
+    deep = event(agent, 2, deep=1)
+    return [
+        (agent, event(agent, 2, "NaN"), Reason.NOT_FINITE),
+        (agent, event(agent, 2, "-Infinity"), Reason.NOT_FINITE),
+        (agent, event(agent, 2, "1e999"), Reason.NOT_FINITE),
+        (agent, event(agent, 2, "true"), Reason.BAD_FIELD),
+        (agent, event(agent, 2, '"abc"'), Reason.BAD_FIELD),
+        (agent, event(agent, 2, "1e16"), Reason.OUT_OF_RANGE),
+        (agent, event(agent, 2, "9" * 5000), Reason.OUT_OF_RANGE),
+        (agent, event(agent, 2)[:-1] + b', "seq": 2}', Reason.DUPLICATE_KEY),
+        (agent, deep.replace(b'"deep": 1', b'"deep": ' + b"[" * 200_000 + b"]" * 200_000), Reason.TOO_LARGE),
+        (agent, deep.replace(b'"deep": 1', b'"deep": ' + b"[" * 20_000 + b"]" * 20_000), Reason.TOO_DEEP),
+        (agent, event(agent, 2, v=2), Reason.WRONG_VERSION),
+        (agent, event(agent, 2)[:40], Reason.NOT_JSON),
+        (agent, b"\xff\xfe" + event(agent, 2), Reason.NOT_UTF8),
+        (agent, event(agent, 2, note="\ud800"), Reason.NOT_UTF8),
+        (agent, b"null", Reason.NOT_AN_OBJECT),
+        (agent, b"[]", Reason.NOT_AN_OBJECT),
+        (agent, b"", Reason.NOT_JSON),
+        (agent, None, Reason.NOT_JSON),
+        (None, event(agent, 2), Reason.KEY_MISMATCH),
+        (b"somebody-else", event(agent, 2), Reason.KEY_MISMATCH),
+        (b"k" * 100_000, event(agent, 2), Reason.KEY_MISMATCH),
+        (agent, event(agent, 2, ts=time.time() + 7200), Reason.FUTURE),
+        (agent, event(agent, 2, ts=253_370_764_800), Reason.FUTURE),  # the year 9999
+        (agent, event(agent, 2) + b" " * 300_000, Reason.TOO_LARGE),
+        (
+            agent,
+            event(agent, 2) + b" " * 3_000_000,
+            Reason.TOO_LARGE,
+        ),  # compressed it is small: the broker takes it
+    ]
