@@ -6,8 +6,8 @@ from benchmarks.contestant import Job
 from benchmarks.kafka_log import Offsets, committed, ends_of, read_from
 from benchmarks.oracle import Finding, Oracle, finding_in, packed, transition_in
 from fleawatch.core.equity_state import EquityState
+from fleawatch.engine.envelope import open_envelope
 from fleawatch.engine.parts import split_key
-from fleawatch.engine.table import open_envelope
 
 
 async def problems(bootstrap: str, job: Job, oracle: Oracle, before: dict[str, Offsets]) -> list[str]:

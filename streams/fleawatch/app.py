@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from fleawatch.agents.changelogs import changelog
+from fleawatch.agents.changelogs import changelog, refuse_lost
 from fleawatch.agents.control import LOOK_SECS, Controller
 from fleawatch.agents.control_book import ControlBook
 from fleawatch.agents.control_chase import Chaser
@@ -211,6 +211,7 @@ class Monitor(BatchApp):
         changelogs = [
             changelog(table.changelog_topic_name, table.partitions or 1) for table in self.tables.values()
         ]
+        await refuse_lost(self.bootstrap_servers, self.settings.app_id, self.changelog_sources())
         await ensure_topics(self.bootstrap_servers, self.settings, create=True, extra=changelogs)
         self._topics_checked = True
 

@@ -39,7 +39,7 @@ class BrokerUnavailable(FleawatchError):
 
 
 class LogTruncated(FleawatchError):
-    """The committed offset lies beyond the end of the log: the topic was made anew under a group that knew the old one."""
+    """A log is not the one that we knew: it ends before what was committed, lost its begin, or is missing where there was one."""
 
 
 class StateUnreadable(FleawatchError):

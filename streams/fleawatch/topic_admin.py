@@ -9,7 +9,7 @@ from typing import Self
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 from aiokafka.protocol.metadata import MetadataRequest
 
 from fleawatch.errors import BrokerUnavailable, ConfigError
@@ -107,6 +107,24 @@ class TopicAdmin:
                     )
                 await asyncio.sleep(PAUSE_SECS)
         return counts
+
+    async def committed(self, group: str) -> dict[str, int]:
+        """By topic, the sum of the offsets that `group` has committed; empty for a group that nobody knows."""
+        deadline = time.monotonic() + WAIT_SECS
+        while True:
+            try:
+                offsets = await self._admin.list_consumer_group_offsets(group)
+                break
+            except (
+                KafkaError
+            ) as exc:  # the first question about any group makes Kafka create the topic of offsets
+                if not exc.retriable or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(PAUSE_SECS)
+        found: dict[str, int] = {}
+        for tp, meta in offsets.items():
+            found[tp.topic] = found.get(tp.topic, 0) + max(0, meta.offset)
+        return found
 
     async def configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """The settings of each topic, defaults included."""

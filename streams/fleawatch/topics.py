@@ -4,7 +4,8 @@ Never created by the broker on first use: it would give them one partition and i
 is never changed: more partitions would move agents between workers, away from their state.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiokafka.errors import KafkaError
@@ -64,6 +65,19 @@ class Report:
         return absent + wrong
 
 
+@asynccontextmanager
+async def connected(bootstrap: str) -> AsyncIterator[TopicAdmin]:
+    """For questions about topics; whatever Kafka answers instead is a BrokerUnavailable."""
+    try:
+        async with TopicAdmin(bootstrap) as admin:
+            yield admin
+    except (KafkaError, TimeoutError, OSError) as exc:
+        raise BrokerUnavailable(
+            f"the topics at {bootstrap} could not be read or created: {str(exc) or type(exc).__name__}",
+            hint="is Kafka running, and may this user create topics?",
+        ) from exc
+
+
 async def ensure_topics(
     bootstrap: str, settings: Settings, *, create: bool, extra: Sequence[WantedTopic] = ()
 ) -> Report:
@@ -94,19 +108,13 @@ async def compare_topics(
 ) -> Report:
     """As `ensure_topics`, but mismatches are in the report instead of raised."""
     wanted = {topic.name: topic for topic in (*_designed(settings), *extra)}
-    try:
-        async with TopicAdmin(bootstrap) as admin:
-            before = await admin.partitions(wanted)
-            absent = [topic for topic in wanted.values() if topic.name not in before]
-            if create:
-                await admin.create(absent, settings.replication_factor)
-            present = await admin.wait_for_leaders(wanted if create else before)
-            configs = await admin.configs(present)
-    except (KafkaError, TimeoutError, OSError) as exc:
-        raise BrokerUnavailable(
-            f"the topics at {bootstrap} could not be read or created: {str(exc) or type(exc).__name__}",
-            hint="is Kafka running, and may this user create topics?",
-        ) from exc
+    async with connected(bootstrap) as admin:
+        before = await admin.partitions(wanted)
+        absent = [topic for topic in wanted.values() if topic.name not in before]
+        if create:
+            await admin.create(absent, settings.replication_factor)
+        present = await admin.wait_for_leaders(wanted if create else before)
+        configs = await admin.configs(present)
     return Report(
         tuple(
             TopicRow(

@@ -28,13 +28,19 @@ class Fleet:
         }
         self._log_dir = log_dir
         self._starts = 0
+        self._logs: dict[int, Path] = {}
         self.workers = [self._start(index) for index in range(size)]
 
     def _start(self, index: int) -> "subprocess.Popen[bytes]":
         self._starts += 1
         command = [part.replace("{worker}", str(index)) for part in self._command]
-        with (self._log_dir / f"worker-{index}-{self._starts}.log").open("wb") as log:
+        self._logs[index] = self._log_dir / f"worker-{index}-{self._starts}.log"
+        with self._logs[index].open("wb") as log:
             return subprocess.Popen(command, env=self._env, stdout=log, stderr=subprocess.STDOUT)
+
+    def ready(self) -> bool:
+        """Every worker that runs now has been ready once: one that is told to stop before it can hear that just dies."""
+        return all("Worker ready" in log.read_text(errors="replace") for log in self._logs.values())
 
     def from_now_on(self, **env: str) -> None:
         """Environment of the workers that are started later."""

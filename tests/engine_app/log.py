@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from fleawatch.engine.table import open_envelope
+from fleawatch.engine.envelope import open_envelope
 
 
 async def create_topics(bootstrap: str, names: Mapping[str, Mapping[str, str]], partitions: int) -> None:

@@ -27,10 +27,9 @@ class MemoryLog:
 
     async def getmany(
         self,
-        tp: TopicPartition,
-        *,
+        *tps: TopicPartition,
         timeout_ms: int,
     ) -> dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
         batch, self._records = self._records[:3], self._records[3:]
         self._position = batch[-1].offset + 1
-        return {tp: batch}
+        return dict.fromkeys(tps, batch)

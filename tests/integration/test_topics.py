@@ -4,10 +4,13 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.structs import OffsetAndMetadata
 
 from conftest import Kafka
-from fleawatch.errors import BrokerUnavailable, ConfigError, TopicMismatch
+from fleawatch.app import create_app
+from fleawatch.errors import BrokerUnavailable, ConfigError, LogTruncated, TopicMismatch
 from fleawatch.local.ports import free_ports
 from fleawatch.settings import Settings
 from fleawatch.topic_admin import TopicAdmin, WantedTopic
@@ -130,3 +133,25 @@ async def test_new_topics_can_be_written_to_at_once(kafka: Kafka, topics: Settin
         await admin.create_topics([NewTopic(topics.topic("extra"), 1, 1)])
     finally:
         await admin.close()
+
+
+async def test_a_changelog_that_was_deleted_is_not_made_anew(topics: Settings) -> None:
+    """Breaks when a worker creates it empty and goes on: peaks, windows and open alerts of all agents would be gone, silently."""
+    servers, source = topics.bootstrap_servers, topics.topic("equity")
+    app = create_app(topics, servers)
+    changelog = f"{topics.app_id}-equity-changelog"
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers, group_id=topics.app_id, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(source, 0)])
+        await consumer.commit({TopicPartition(source, 0): OffsetAndMetadata(7, "")})
+    finally:
+        await consumer.stop()
+    with pytest.raises(
+        LogTruncated, match=f"{changelog} does not exist, but {topics.app_id} has read {source}"
+    ):
+        await app.ensure_topics()
+    async with TopicAdmin(servers) as admin:
+        assert not await admin.partitions([changelog])
+    fresh = topics.model_copy(update={"app_id": f"{topics.app_id}-2"})
+    await create_app(fresh, servers).ensure_topics()

@@ -2,10 +2,8 @@
 
 import asyncio
 import random
-from typing import cast
 
 import pytest
-from aiokafka import AIOKafkaConsumer
 from faust.types import TP
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -76,9 +74,7 @@ class Worker:
 
 
 def restore(written: list[tuple[bytes, bytes]]) -> Restored:
-    reading = read_changelog(
-        cast("AIOKafkaConsumer", MemoryLog(written)), CHANGELOG, {0}, EquityState, lambda: True
-    )
+    reading = read_changelog(MemoryLog(written), CHANGELOG, {0}, EquityState, lambda: True)
     restored = asyncio.run(reading)
     assert restored is not None
     return restored[0]

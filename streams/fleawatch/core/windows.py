@@ -258,8 +258,8 @@ class Ring:
             self.mark = self.base = self.floor
             if not first_layout:
                 self.mark, self.base, self.last = reader.fields(_LEFT)
-        for slot in range(self.plan.slots):
-            part = parts.get(self.plan.suffix(slot))
+        for suffix in _suffixes(self.plan):
+            part = parts.get(suffix)
             if part is not None:
                 self._read_chunk(part)
         found = self.plan.size - self.ticks.count(0)
@@ -301,19 +301,34 @@ class Ring:
             raise ValueError(f"{plan.name} bars: a chunk of {len(part)} bytes: {exc}") from None
         if len(ticks) != count or len(closes) != count - ticks.count(0) - ticks.count(FLAT):
             raise ValueError(f"{plan.name} bars: a chunk of {len(part)} bytes, cut short")
-        oldest, at = self.oldest, 0
-        for bar, tick in enumerate(ticks, number * plan.chunk):
-            if tick:
-                here = oldest <= bar < self.open
-                if here:
-                    self.ticks[bar % plan.size] = tick
-                if tick == FLAT:
-                    continue
-                if here:
-                    self.closes[bar % plan.size] = closes[at]
-                at += 1
+        if len(closes) != count:
+            known = iter(closes)
+            closes = array("d", [next(known) if 0 < tick < FLAT else 0.0 for tick in ticks])
+        self._put(number * plan.chunk, ticks, closes)
+
+    def _put(self, first: int, ticks: bytes, closes: "array[float]") -> None:
+        """Take the bars from `first` on that are in the ring."""
+        size = self.size
+        bar, stop = max(first, self.oldest), min(first + len(ticks), self.open)
+        while bar < stop:
+            slot = bar % size
+            part = min(stop - bar, size - slot)
+            at = bar - first
+            self.ticks[slot : slot + part] = ticks[at : at + part]
+            self.closes[slot : slot + part] = closes[at : at + part]
+            bar += part
 
     def retained_chunks(self) -> Sequence[int]:
         """The numbers of the chunks that hold bars of the ring."""
         chunk = self.plan.chunk
         return range(self.oldest // chunk, -(-self.open // chunk))
+
+
+_known: dict[RingPlan, list[bytes]] = {}
+
+
+def _suffixes(plan: RingPlan) -> list[bytes]:
+    """Of all slots; made once."""
+    if plan not in _known:
+        _known[plan] = [plan.suffix(slot) for slot in range(plan.slots)]
+    return _known[plan]

@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator, Awaitable, Collection, Sequence
 from typing import Any, cast
 
 import faust
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 from faust.app.base import BootStrategy
 from faust.tables.manager import TableManager
 from faust.types import TP
 
 from fleawatch.engine.barrier import CommitBarrier
 from fleawatch.engine.fence import Fence
-from fleawatch.engine.fetch import Fetched
+from fleawatch.engine.fetch import Fetched, WholeLog
 from fleawatch.engine.outbox import Outbox
 from fleawatch.engine.produce import Outgoing, produce
 from fleawatch.engine.restore import read_changelog
@@ -107,6 +107,10 @@ class BatchApp(faust.App):
     def table_of(self, source_topic: str) -> WriteBehindTable:
         return self._tables_of[source_topic]
 
+    def changelog_sources(self) -> dict[str, str]:
+        """The source topic of each changelog."""
+        return {table.changelog_topic_name: source for source, table in self._tables_of.items()}
+
     # -- the data path
 
     async def batches(self, stream: Any) -> AsyncIterator[tuple[TP, list[Fetched]]]:
@@ -168,7 +172,7 @@ class BatchApp(faust.App):
         if not missing:
             return
         began = time.monotonic()
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap_servers, enable_auto_commit=False)
+        consumer = WholeLog(self.bootstrap_servers)
         try:
             await consumer.start()
             try:

@@ -7,34 +7,81 @@ step by step; it leans on the internals of the one release that is pinned.
 
 import asyncio
 import time
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Mapping, Sequence
 from typing import Any, Protocol
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import CorruptRecordException
 from faust.types import TP
 
+FETCH_BYTES = 16 * 1024 * 1024  # of a log that is read whole
 
-class Fetched(Protocol):
-    """A record of an input topic. `timestamp` is in milliseconds."""
+
+class Keyed(Protocol):
+    """What every record has."""
 
     @property
     def offset(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+
+
+class Fetched(Keyed, Protocol):
+    """A record of an input topic. `timestamp` is in milliseconds."""
+
     @property
     def timestamp(self) -> int: ...
     @property
     def timestamp_type(self) -> int: ...
     @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
     def headers(self) -> list[tuple[str, bytes | None]]: ...
 
 
+class RecordConsumer(Protocol):
+    """A consumer without a group that hands out records as they are."""
+
+    def assign(self, partitions: list[TopicPartition]) -> None: ...
+    async def seek_to_beginning(self, *partitions: TopicPartition) -> object: ...
+    async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]: ...
+    async def position(self, partition: TopicPartition) -> int: ...
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int
+    ) -> Mapping[TopicPartition, Sequence[Keyed]]: ...
+
+
+class WholeLog(AIOKafkaConsumer):
+    """A `RecordConsumer` for logs that are read from end to end: few large fetches."""
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        super().__init__(  # type: ignore[no-untyped-call]
+            bootstrap_servers=bootstrap_servers,
+            enable_auto_commit=False,
+            max_partition_fetch_bytes=FETCH_BYTES,
+        )
+
+    async def start(self) -> None:
+        await super().start()  # type: ignore[no-untyped-call]
+
+    async def stop(self) -> None:
+        await super().stop()  # type: ignore[no-untyped-call]
+
+    async def getmany(  # no ConsumerRecords, that is the point
+        self,
+        *partitions: TopicPartition,
+        timeout_ms: int = 0,
+        max_records: int | None = None,  # noqa: ARG002 -- aiokafka's signature
+    ) -> dict[TopicPartition, list[Any]]:
+        fetcher: Any = self._fetcher
+        with fetcher._subscriptions.fetch_context():
+            topics = {tp.topic for tp in partitions}
+            return await fetched(fetcher, partitions, topics, timeout_ms / 1000)
+
+
 async def fetched(
-    fetcher: Any, partitions: Collection[TP], raw_topics: Container[str], seconds: float
+    fetcher: Any, partitions: Collection[TP | TopicPartition], raw_topics: Container[str], seconds: float
 ) -> dict[TopicPartition, list[Any]]:
     """What has arrived for `partitions`, waiting up to `seconds` for something: `Fetched` of `raw_topics`, else ConsumerRecords.
 

@@ -8,14 +8,11 @@ when these are applied again. The log keeps earlier versions of a part for at le
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 from fleawatch.engine.produce import Row
 
 SEPARATOR = b"|"
-Rank = tuple[int, int]
-"""(generation, offset)"""
-_MANY = 4
 
 
 class InParts(Protocol):
@@ -64,28 +61,3 @@ def together(records: Iterable[tuple[bytes, bytes]]) -> Iterator[list[Row]]:
         if SEPARATOR not in key:
             yield group
             group = []
-
-
-class StoredParts:
-    """The parts of one partition's states, while its changelog is read."""
-
-    def __init__(self) -> None:
-        self._versions: dict[bytes, dict[bytes, list[tuple[Rank, bytes]]]] = {}
-
-    def add(self, key: bytes, suffix: bytes, rank: Rank, body: bytes, head: Rank | None) -> None:
-        """`head` is the best head so far."""
-        versions = self._versions.setdefault(key, {}).setdefault(suffix, [])
-        versions.append((rank, body))
-        if len(versions) >= _MANY and head is not None:
-            best = _best(versions, head[1])
-            versions[:] = [each for each in versions if each is best or each[0][1] > head[1]]
-
-    def of(self, key: bytes, head: Rank) -> dict[bytes, bytes]:
-        """By suffix, as the state was whose head is given."""
-        found = {suffix: _best(versions, head[1]) for suffix, versions in self._versions.get(key, {}).items()}
-        return {suffix: version[1] for suffix, version in found.items() if version is not None}
-
-
-def _best(versions: Iterable[tuple[Rank, Any]], offset: int) -> tuple[Rank, Any] | None:
-    fitting = [version for version in versions if version[0][1] <= offset]
-    return max(reversed(fitting), key=lambda version: version[0], default=None)

@@ -1,105 +1,117 @@
-"""Read a table's partitions back from their changelog: by a plain consumer, in batches, to the end, before the first event.
+"""Read a table's partitions back from their changelog: by a consumer of its own, in batches, to the end, before the first event.
 
 Faust's own recovery works one event at a time, logs a value it cannot read and hangs, and can wait for ever for a
 partition that retention has emptied (docs/decisions/restore.md). This reads what is there, keeps per key the record with
-the highest (generation, offset), and raises when it meets a value that it cannot read. Parts of states: see `parts.py`.
+the highest (generation, offset), and raises when it meets a value that it cannot read. Parts of states: see `stored.py`.
+One partition after the other: the bytes of one at a time are in memory beside the states.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 
-from fleawatch.engine.parts import Rank, StoredParts, in_parts, split_key
-from fleawatch.engine.table import Restored, State, open_envelope
-from fleawatch.errors import BrokerUnavailable, StateUnreadable
+from fleawatch.engine.fetch import RecordConsumer
+from fleawatch.engine.parts import in_parts
+from fleawatch.engine.stored import Stored, StoredState
+from fleawatch.engine.table import Restored, State
+from fleawatch.errors import BrokerUnavailable, LogTruncated, StateUnreadable
 
 STALL_SECS = 60.0
+STEP = 100  # states between two turns of the event loop: probes are answered, and a rebalance is noticed
+
+
+class _Unwanted(Exception):
+    """Another rebalance came."""
 
 
 async def read_changelog(
-    consumer: AIOKafkaConsumer,
+    consumer: RecordConsumer,
     topic: str,
     partitions: set[int],
     state_type: type[State],
     still_wanted: Callable[[], bool],
 ) -> dict[int, Restored] | None:
-    """The partitions' states by key; None when they are no longer wanted (another rebalance came).
+    """The partitions' states by key, read one after the other; None when they are no longer wanted (another rebalance came).
 
     Raises:
         StateUnreadable: a value is damaged or of an unknown version.
+        LogTruncated: the log does not begin where it was begun.
         BrokerUnavailable: nothing came for a minute.
     """
     tps = [TopicPartition(topic, partition) for partition in sorted(partitions)]
-    consumer.assign(tps)
-    await consumer.seek_to_beginning(*tps)
     ends = await consumer.end_offsets(tps)
-    best: dict[int, dict[bytes, tuple[Rank, bytes]]] = {partition: {} for partition in partitions}
-    parts = {partition: StoredParts() for partition in partitions}
-    positions = {tp: await consumer.position(tp) for tp in tps}
+    try:
+        return {
+            tp.partition: await _unpacked(
+                topic,
+                tp.partition,
+                await _read(consumer, tp, ends[tp], still_wanted),
+                state_type,
+                still_wanted,
+            )
+            for tp in tps
+        }
+    except _Unwanted:
+        return None
+
+
+async def _read(
+    consumer: RecordConsumer, tp: TopicPartition, end: int, still_wanted: Callable[[], bool]
+) -> Stored:
+    stored = Stored(f"{tp.topic}[{tp.partition}]")
+    consumer.assign([tp])
+    await consumer.seek_to_beginning(tp)
+    if begin := await consumer.position(
+        tp
+    ):  # compaction keeps a log's begin: somebody, or retention, has cut it
+        raise LogTruncated(
+            f"{tp.topic}[{tp.partition}]: what was before offset {begin} is gone, and with it states",
+            hint="a changelog is compacted, and nobody may delete of it; to begin without those states use another app id",
+        )
     loop = asyncio.get_running_loop()
     progress = loop.time()
-    while remaining := [tp for tp in tps if positions[tp] < ends[tp]]:
+    while await consumer.position(tp) < end:  # also past what compaction removed and transaction markers
         if not still_wanted():
-            return None
-        batches = await consumer.getmany(*remaining, timeout_ms=500)
+            raise _Unwanted
+        batches = await consumer.getmany(tp, timeout_ms=500)
         if batches:
             progress = loop.time()
         elif loop.time() - progress > STALL_SECS:
-            raise BrokerUnavailable(
-                f"{topic}: no changelog record for {STALL_SECS:.0f} s, {len(remaining)} partitions unread"
-            )
-        for tp, records in batches.items():
-            _keep_best(best[tp.partition], parts[tp.partition], records, topic)
-        for tp in remaining:  # also past what compaction removed and transaction markers
-            positions[tp] = await consumer.position(tp)
-    return {
-        partition: _unpack(topic, partition, values, parts[partition], state_type)
-        for partition, values in best.items()
-    }
+            raise BrokerUnavailable(f"{tp.topic}[{tp.partition}]: no changelog record for {STALL_SECS:.0f} s")
+        for records in batches.values():
+            stored.add(records)
+    return stored
 
 
-def _keep_best(
-    best: dict[bytes, tuple[Rank, bytes]],
-    parts: StoredParts,
-    records: Sequence[ConsumerRecord[bytes, bytes]],
-    topic: str,
-) -> None:
-    for record in records:
-        if record.key is None or record.value is None:
-            continue  # nobody deletes a state yet
-        try:
-            rank, body = open_envelope(record.value)
-        except StateUnreadable as exc:
-            raise StateUnreadable(
-                f"{topic}[{record.partition}]@{record.offset}: {exc}", hint=exc.hint
-            ) from None
-        key, suffix = split_key(record.key)
-        held = best.get(key)
-        if suffix:
-            parts.add(key, suffix, rank, body, None if held is None else held[0])
-        elif held is None or rank >= held[0]:
-            best[key] = (rank, body)
-
-
-def _unpack(
-    topic: str,
-    partition: int,
-    values: dict[bytes, tuple[Rank, bytes]],
-    parts: StoredParts,
-    state_type: Any,
+async def _unpacked(
+    topic: str, partition: int, stored: Stored, state_type: Any, still_wanted: Callable[[], bool]
 ) -> Restored:
+    unpack = _unpack_parts if in_parts(state_type) else _unpack_whole
     states: dict[bytes, State] = {}
-    for key, (rank, body) in values.items():
+    generation = 0
+    for number, state in enumerate(stored.states(), 1):
         try:
-            if in_parts(state_type):
-                states[key] = state_type.unpack(body, parts.of(key, rank))
-            else:
-                states[key] = state_type.unpack(body)
+            states[state.key] = unpack(state_type, state)
         except ValueError as exc:
             raise StateUnreadable(
-                f"{topic}[{partition}] key {key!r}: {exc}",
+                f"{topic}[{partition}] key {state.key!r}: {exc}",
                 hint="was the changelog written by another release? Run that release, or reset the app's state",
             ) from exc
-    return Restored(states, max((generation for (generation, _), _ in values.values()), default=0))
+        generation = max(generation, state.rank[0])
+        if number % STEP == 0:
+            await asyncio.sleep(0)
+            if not still_wanted():
+                raise _Unwanted
+    return Restored(states, generation)
+
+
+def _unpack_parts(state_type: Any, state: StoredState) -> State:
+    unpacked: State = state_type.unpack(state.body, state.parts)
+    return unpacked
+
+
+def _unpack_whole(state_type: Any, state: StoredState) -> State:
+    unpacked: State = state_type.unpack(state.body)
+    return unpacked

@@ -1,25 +1,22 @@
 """A table whose state is written behind: at most once per key and commit, by the commit barrier.
 
 Assignment and changelog topic are Faust's. Memory is kept per partition, so that losing a partition is dropping a dict.
-A changelog value is an envelope (who wrote it, up to which source offset) and the state's own bytes; a state may keep some of
-them in parts with keys of their own (`parts.py`).
+A changelog value is an envelope (`envelope.py`) and the state's own bytes; a state may keep some of them in parts with keys of
+their own (`parts.py`).
 """
 
-import struct
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, cast
 
 import faust
 from faust.types import TP
 
+from fleawatch.engine.envelope import seal
 from fleawatch.engine.parts import InParts, in_parts, part_key, split_key
-from fleawatch.errors import StateUnreadable
 
 if TYPE_CHECKING:
     from fleawatch.engine.app import BatchApp
 
-ENVELOPE = struct.Struct("<BIq")  # version, generation of the writer, source offset
-ENVELOPE_VERSION = 1
 # Every live key anew within 25 minutes: compaction may not leave a zombie's record as the last.
 REWRITE_SECS = 1500.0
 
@@ -105,10 +102,9 @@ class WriteBehindTable(faust.Table[bytes, Any]):
             if state is None:
                 continue
             if self._in_parts:
-                envelope = ENVELOPE.pack(ENVELOPE_VERSION, generation, state.offset)
                 for suffix, part in cast("InParts", state).take_parts():
-                    taken.append((part_key(key, suffix), envelope + part))
-            taken.append((key, seal(generation, state)))
+                    taken.append((part_key(key, suffix), seal(generation, state.offset, part)))
+            taken.append((key, seal(generation, state.offset, state.pack())))
         return taken
 
     def put_back(self, partition: int, keys: Iterable[bytes]) -> None:
@@ -168,23 +164,3 @@ class WriteBehindTable(faust.Table[bytes, Any]):
         self._states[partition] = restored.states
         self._read[partition] = restored.generation
         self.on_loaded(partition, self._states[partition])
-
-
-def seal(generation: int, state: State) -> bytes:
-    return ENVELOPE.pack(ENVELOPE_VERSION, generation, state.offset) + state.pack()
-
-
-def open_envelope(value: bytes) -> tuple[tuple[int, int], bytes]:
-    """((generation, offset), body): the highest pair of a key is its state.
-
-    Raises:
-        StateUnreadable: the envelope is of a version that we do not know, or cut short.
-    """
-    if len(value) < ENVELOPE.size or value[0] != ENVELOPE_VERSION:
-        version = value[0] if value else "none"
-        raise StateUnreadable(
-            f"changelog envelope of version {version}, {len(value)} bytes: expected version {ENVELOPE_VERSION}",
-            hint="was the changelog written by a newer release? Run that release, or reset the app's state",
-        )
-    _, generation, offset = ENVELOPE.unpack_from(value)
-    return (generation, offset), value[ENVELOPE.size :]

@@ -210,6 +210,10 @@ class BatchConsumer(driver.Consumer):
         """Changelogs look empty to Faust's own recovery: ours reads them (`engine.restore`)."""
         return dict.fromkeys(partitions, 0)
 
+    async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
+        """As above; only Faust's recovery asks. It would take a log that was cut for one that ends before it begins."""
+        return dict.fromkeys(partitions, 0)
+
     # -- progress
 
     def progress(self, tp: TP) -> tuple[int, int, float] | None:

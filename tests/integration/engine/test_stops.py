@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.structs import OffsetAndMetadata
 
@@ -86,6 +86,31 @@ async def test_a_state_that_cannot_be_read(kafka: Kafka, tmp_path: Path) -> None
     with job.workers() as fleet:
         assert await exit_code(fleet) not in {0, None}
         assert f"recovery failed: {job.changelog}[0]@0" in fleet.logs(1_000_000)
+    assert await job.behind() == 20
+
+
+async def test_a_changelog_that_was_cut(kafka: Kafka, tmp_path: Path) -> None:
+    """Breaks when what is left of it passes for all there was: what it knew of the other keys would be lost, silently."""
+    job = await Job.create(kafka.bootstrap, tmp_path, partitions=1)
+    await job.produce(numbers(50))
+    with job.workers() as fleet:
+        await job.caught_up(fleet)
+        assert await asyncio.to_thread(fleet.stop) == [0]
+    await configure(
+        kafka.bootstrap, job.changelog, {"cleanup.policy": "compact,delete"}
+    )  # or Kafka refuses it
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_records({TopicPartition(job.changelog, 0): RecordsToDelete(before_offset=3)})
+    finally:
+        await admin.close()
+    await job.produce(numbers(20))
+    with job.workers() as fleet:
+        assert await exit_code(fleet) not in {0, None}
+        assert f"recovery failed: {job.changelog}[0]: what was before offset 3 is gone" in fleet.logs(
+            1_000_000
+        )
     assert await job.behind() == 20
 
 

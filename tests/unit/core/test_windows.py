@@ -14,7 +14,7 @@ from fleawatch.core.equity_state import EquityState, EquityStates
 from fleawatch.core.pipeline import equity_pipeline
 from fleawatch.core.ratios import Figures, figures, pnl_24h
 from fleawatch.core.rules import DEFAULTS
-from fleawatch.engine.table import ENVELOPE
+from fleawatch.engine.envelope import ENVELOPE
 from fleawatch.local.demo.market import ASSETS, history
 from fleawatch_schemas.wire import Window
 

@@ -13,8 +13,9 @@ from engine_app.counting import Tally, make_app
 from fleawatch.engine.app import BatchApp
 from fleawatch.engine.barrier import MAX_FAILURES, CommitBarrier
 from fleawatch.engine.cursor import Cursors
+from fleawatch.engine.envelope import open_envelope
 from fleawatch.engine.fence import Fence
-from fleawatch.engine.table import Restored, WriteBehindTable, open_envelope
+from fleawatch.engine.table import Restored, WriteBehindTable
 
 P0, P1 = TP("in", 0), TP("in", 1)
 

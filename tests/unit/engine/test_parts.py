@@ -10,8 +10,11 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleawatch.engine.parts import StoredParts, part_key, split_key, together
+from core_records import Rec
+from fleawatch.engine.envelope import seal
+from fleawatch.engine.parts import part_key, split_key, together
 from fleawatch.engine.produce import batches
+from fleawatch.engine.stored import Stored
 
 LIMIT = 400
 
@@ -83,10 +86,19 @@ def test_parts_go_with_their_head() -> None:
     assert split_key(b"b") == (b"b", b"")
 
 
-@pytest.mark.parametrize("heads", [(0, 0, 0, 0, 0, 0), (10, 10, 20, 20, 30, 40)])
-def test_a_part_is_never_newer_than_its_head(heads: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("heads", "last", "wanted"),
+    [
+        ((), (2, 15), b"first"),
+        ((10, 10, 20, 20, 30), (2, 30), b"third"),
+        ((10, 10, 20, 20, 30), (2, 60), b"last"),
+        ((), (2, 5), None),
+    ],
+)
+def test_a_part_is_never_newer_than_its_head(
+    heads: tuple[int, ...], last: tuple[int, int], wanted: bytes | None
+) -> None:
     """Breaks when the newest version is taken, or an older one forgotten before the head has reached the next."""
-    parts = StoredParts()
     versions = [
         ((1, 10), b"first"),
         ((1, 20), b"second"),
@@ -94,8 +106,13 @@ def test_a_part_is_never_newer_than_its_head(heads: tuple[int, ...]) -> None:
         ((2, 30), b"third"),
         ((2, 60), b"last"),
     ]
-    for (rank, body), head in zip(versions, heads, strict=False):
-        parts.add(b"a", b"1", rank, body, (rank[0], head))
-    assert parts.of(b"a", (2, 30 if heads[-1] else 15)) == {b"1": b"third" if heads[-1] else b"first"}
-    assert parts.of(b"a", (2, 60)) == {b"1": b"last"}
-    assert parts.of(b"b", (2, 60)) == {}
+    stored = Stored("here")
+    for at, (rank, body) in enumerate(versions):
+        written = [(b"a|1", seal(*rank, body))]
+        if heads:
+            written.append((b"a", seal(rank[0], heads[at], b"head")))
+        stored.add(Rec(at, 0, key, value) for key, value in written)
+    stored.add([Rec(9, 0, b"a", seal(*last, b"the head")), Rec(9, 0, b"b|1", seal(1, 1, b"of no head"))])
+    (state,) = stored.states()
+    assert (state.key, state.rank, state.body) == (b"a", last, b"the head")
+    assert state.parts == ({} if wanted is None else {b"1": wanted})

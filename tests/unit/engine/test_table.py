@@ -1,17 +1,16 @@
 """The write-behind table and the ranking of what recovery reads."""
 
 from pathlib import Path
-from typing import cast
 
 import pytest
-from aiokafka import AIOKafkaConsumer
 from faust.types import TP
 
 from engine_app.counting import Tally, make_app
 from engine_app.memory_log import MemoryLog
+from fleawatch.engine.envelope import ENVELOPE, open_envelope, seal
 from fleawatch.engine.restore import read_changelog
-from fleawatch.engine.table import ENVELOPE, Restored, WriteBehindTable, open_envelope, seal
-from fleawatch.errors import StateUnreadable
+from fleawatch.engine.table import Restored, WriteBehindTable
+from fleawatch.errors import LogTruncated, StateUnreadable
 
 CHANGELOG = "unit-tally-changelog"
 
@@ -24,6 +23,10 @@ def table(tmp_path: Path) -> WriteBehindTable:
 
 def changelog(*partitions: int) -> set[TP]:
     return {TP(CHANGELOG, partition) for partition in partitions}
+
+
+def sealed(generation: int, state: Tally) -> bytes:
+    return seal(generation, state.offset, state.pack())
 
 
 async def own(table: WriteBehindTable, *partitions: int, generation: int = 1) -> None:
@@ -103,11 +106,11 @@ async def test_generations_that_begin_anew_outrank_the_old(table: WriteBehindTab
 
 
 def test_an_envelope_says_who_wrote_what() -> None:
-    assert open_envelope(seal(7, Tally(1, 2, 3))) == ((7, 3), Tally(1, 2, 3).pack())
+    assert open_envelope(sealed(7, Tally(1, 2, 3))) == ((7, 3), Tally(1, 2, 3).pack())
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"\x02" + bytes(20), bytes(20), seal(1, Tally())[: ENVELOPE.size - 1]]
+    "value", [b"", b"\x02" + bytes(20), bytes(20), sealed(1, Tally())[: ENVELOPE.size - 1]]
 )
 def test_an_envelope_of_another_version_or_cut_short_is_refused(value: bytes) -> None:
     """Breaks when the body is unpacked all the same: it would be another state."""
@@ -117,34 +120,41 @@ def test_an_envelope_of_another_version_or_cut_short_is_refused(value: bytes) ->
 
 
 async def restored(log: MemoryLog, *, wanted: bool = True) -> dict[int, Restored] | None:
-    return await read_changelog(cast("AIOKafkaConsumer", log), CHANGELOG, {0}, Tally, lambda: wanted)
+    return await read_changelog(log, CHANGELOG, {0}, Tally, lambda: wanted)
 
 
 async def test_the_highest_generation_and_offset_win_whatever_the_order() -> None:
     """Breaks when the last record wins: a zombie's can come after the new owner's."""
     log = MemoryLog(
         [
-            (b"a", seal(5, Tally(1, 0, 10))),
-            (b"a", seal(5, Tally(2, 0, 20))),
-            (b"a", seal(4, Tally(3, 0, 30))),  # a zombie, further on in what it had fetched
-            (b"b", seal(5, Tally(4, 0, 10))),
-            (b"b", seal(5, Tally(5, 0, 10))),  # changed by a timer: no offset moved
+            (b"a", sealed(5, Tally(1, 0, 10))),
+            (b"a", sealed(5, Tally(2, 0, 20))),
+            (b"a", sealed(4, Tally(3, 0, 30))),  # a zombie, further on in what it had fetched
+            (b"b", sealed(5, Tally(4, 0, 10))),
+            (b"b", sealed(5, Tally(5, 0, 10))),  # changed by a timer: no offset moved
             (b"c", None),
         ]
     )
     assert await restored(log) == {0: Restored({b"a": Tally(2, 0, 20), b"b": Tally(5, 0, 10)}, 5)}
 
 
-async def test_a_partition_that_retention_emptied_is_restored_empty() -> None:
+async def test_an_empty_partition_is_restored_empty() -> None:
     """Breaks when recovery waits for a record: none will come."""
-    assert await restored(MemoryLog([], removed=1000)) == {0: Restored({}, 0)}
+    assert await restored(MemoryLog([])) == {0: Restored({}, 0)}
+
+
+@pytest.mark.parametrize("left", [[], [(b"a", sealed(1, Tally()))]])
+async def test_a_partition_that_was_cut_is_refused(left: list[tuple[bytes, bytes]]) -> None:
+    """By retention, or by hand. Breaks when what is left passes for all there was: agents would begin anew."""
+    with pytest.raises(LogTruncated, match=r"unit-tally-changelog\[0\]: what was before offset 1000"):
+        await restored(MemoryLog(left, removed=1000))
 
 
 async def test_recovery_ends_when_it_is_no_longer_wanted() -> None:
-    assert await restored(MemoryLog([(b"a", seal(1, Tally()))]), wanted=False) is None
+    assert await restored(MemoryLog([(b"a", sealed(1, Tally()))]), wanted=False) is None
 
 
-@pytest.mark.parametrize("value", [b"\xff", seal(1, Tally()) + b"more"])
+@pytest.mark.parametrize("value", [b"\xff", sealed(1, Tally()) + b"more"])
 async def test_a_damaged_value_is_named(value: bytes) -> None:
     with pytest.raises(StateUnreadable, match=r"unit-tally-changelog\[0\]"):
         await restored(MemoryLog([(b"a", value)]))
