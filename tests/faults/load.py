@@ -48,6 +48,8 @@ class Load:
         self._bots = [Bot(f"bot-{number}") for number in range(agents)]
         self._began = time.time() - BEGAN_SECS
         self._stop = asyncio.Event()
+        self.restarts = 0.0005  # by event
+        self.copies = 1  # of each event
         self.journal: list[Sent] = []
 
     async def run(self, per_second: float) -> None:
@@ -81,6 +83,13 @@ class Load:
     def stop(self) -> None:
         self._stop.set()
 
+    def unusable(self, topic: str) -> None:
+        """Somebody else has sent what nobody can use, and it was acknowledged."""
+        self.journal.append(Sent("", topic, 0, 0, 0.0, 0.0, good=False))
+
+    def some_bot(self) -> str:
+        return self._rng.choice(self._bots).name
+
     def _turn(self) -> list[tuple[Sent, bytes]]:
         """The next events of some bot."""
         rng = self._rng
@@ -94,7 +103,7 @@ class Load:
         if rng.random() < 0.004:
             move += rng.choice((-1, 1)) * 0.03
         bot.equity *= 1 + move
-        if rng.random() < 0.0005:
+        if rng.random() < self.restarts:
             bot.epoch += 1000
             bot.seq = {"equity": 0, "trades": 0}
         events = [
@@ -112,7 +121,7 @@ class Load:
             events.append(self._event(bot, "trades", net, trade))
         if rng.random() < 0.01:
             events.append(events[-1])  # a sender that repeats itself
-        return events
+        return [event for event in events for _ in range(self.copies)]
 
     def _event(self, bot: Bot, topic: str, figure: float, fields: Mapping[str, object]) -> tuple[Sent, bytes]:
         rng = self._rng

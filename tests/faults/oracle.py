@@ -1,7 +1,8 @@
 """What a journal must have come to, by NumPy over whole histories: no code of the monitor but the making of ids.
 
 Definitions: a return's z-score against the other returns of the last 100 (at least 20), an anomaly beyond 3; a drawdown
-fires above 15 % and is over below 13.5 %; within 300 s of its end it fires again only when it is worse.
+fires above 15 % and is over below 13.5 %; within 300 s of its end it fires again only when it is worse. Sharpe ratio: of the
+returns between the closes of bars of five minutes, aligned to UTC, the first from the first event; the open bar counts.
 """
 
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from faults.load import Sent
 from fleawatch_schemas.ids import alert_id, anomaly_id
 
 WINDOW, LEAST, LIMIT_Z = 100, 20, 3.0
+BAR_SECS, BARS_A_YEAR = 300, 105_120
 LIMIT, OVER, COOLDOWN_SECS = 0.15, 0.135, 300.0
 Drawdown = tuple[str, str]
 """Alert id and status."""
@@ -30,6 +32,7 @@ class Expected:
     pnl: float = 0.0
     anomalies: set[str] = field(default_factory=set)
     drawdowns: set[Drawdown] = field(default_factory=set)
+    metrics: dict[str, float] = field(default_factory=dict)  # of the last day, which is all there is
 
 
 def expected(journal: Iterable[Sent]) -> tuple[dict[str, Expected], int]:
@@ -51,7 +54,11 @@ def expected(journal: Iterable[Sent]) -> tuple[dict[str, Expected], int]:
 
 
 def _bot(agent: str, equity: list[Sent], trades: list[Sent]) -> Expected:
-    found = Expected(trades=len(trades), pnl=float(np.sum([sent.figure for sent in trades])))
+    nets = np.array([sent.figure for sent in trades])
+    found = Expected(trades=len(trades), pnl=float(nets.sum()))
+    found.metrics = {"total_trades": len(trades), "total_pnl": found.pnl}
+    if len(trades):
+        found.metrics["win_rate_pct"] = 100 * float((nets > 0).mean())
     if not equity:
         return found
     values = np.array([sent.figure for sent in equity])
@@ -69,6 +76,14 @@ def _bot(agent: str, equity: list[Sent], trades: list[Sent]) -> Expected:
             sent = equity[at + 1]
             found.anomalies.add(anomaly_id(agent, "zscore", "equity", sent.epoch, sent.seq))
     found.drawdowns = _drawdowns(agent, equity, drawdowns)
+    found.metrics |= {"equity": found.equity, "drawdown_pct": 100 * found.drawdown}
+    if len(returns) >= WINDOW:
+        found.metrics["volatility"] = float(returns[-WINDOW:].std(ddof=1))
+    bars = np.array([sent.ts // BAR_SECS for sent in equity])
+    closes = np.append(values[:-1][np.diff(bars) > 0], values[-1])
+    by_bar = closes / np.append(values[0], closes[:-1]) - 1
+    if len(by_bar) > 1:
+        found.metrics["sharpe_ratio"] = float(by_bar.mean() / by_bar.std(ddof=1) * np.sqrt(BARS_A_YEAR))
     return found
 
 

@@ -5,25 +5,26 @@ import os
 import platform
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fleawatch.local.jars import KAFKA_VERSION
 from markers import put
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a report is made without a monitor
     from faults.arena import Arena
     from faults.verdict import Verdict
 
 RUNS = Path(__file__).resolve().parents[2] / "build" / "faults.jsonl"
 
 
-def note(row: str, seed: int, arena: "Arena", verdict: "Verdict") -> None:
-    """Keep what a run came to."""
+def note(row: str, seed: int, rate: float, arena: "Arena", verdict: "Verdict") -> None:
+    """Keep what a run came to; `rate`: events a second."""
     figures = {
-        "seed": seed, "injected": arena.injected, "events": verdict.events, "lost": verdict.lost,
-        "doubled": verdict.doubled, "repeats": verdict.repeats,
+        "seed": seed, "scale": arena.scale, "rate": rate, "injected": arena.injected, "events": verdict.events,
+        "lost": verdict.lost, "doubled": verdict.doubled, "repeats": verdict.repeats,
     }  # fmt: skip
     note_figures(row, figures | arena.notes)
 
@@ -36,6 +37,8 @@ def note_figures(row: str, figures: dict[str, float]) -> None:
 
 
 WORDS = {
+    "grown_mb": "memory grew by {:,} MB",
+    "partial": "shown while recovering: {:,}",
     "leave_secs": "slowest to leave {:g} s",
     "pause_p95_secs": "nothing committed for {:g} s (p95)",
     "alert_secs": "slowest alert {:g} s",
@@ -57,27 +60,38 @@ def table(runs: list[dict[str, Any]]) -> str:
     for name, of_row in rows.items():
         worst = {key: max(run[key] for run in of_row) for key in of_row[0] if key not in {"row", "seed"}}
         said = "; ".join(words.format(worst[key]) for key, words in WORDS.items() if key in worst)
-        cells = [name, len(of_row)]
+        cells = [name, lengths(of_row)]
         if "events" in worst:
             cells += [
                 f"{sum(run[key] for run in of_row):,}" for key in ("injected", "events", "lost", "doubled")
             ]
-            cells += [worst["repeats"], f"{worst['caught_up_secs']:g} s"]
+            cells += [str(worst["repeats"]), f"{worst['caught_up_secs']:g} s"]
         else:
             cells += [""] * 6
-        lines.append(f"| {' | '.join(map(str, [*cells, said]))} |")
+        lines.append(f"| {' | '.join([*cells, said])} |")
     return "\n".join(lines)
+
+
+def lengths(runs: list[dict[str, Any]]) -> str:
+    """How many there were, and of which part of their full length."""
+    counted = Counter(run.get("scale", 1.0) for run in runs)
+    return ", ".join(
+        f"{count}" if scale == 1 else f"{count} at {scale:g}"
+        for scale, count in sorted(counted.items(), reverse=True)
+    )
 
 
 def main() -> None:
     page = Path(sys.argv[1])
     runs = [json.loads(line) for line in RUNS.read_text(encoding="utf-8").splitlines()]
-    when = time.strftime("%Y-%m-%d", time.gmtime())
+    rates = sorted({run["rate"] for run in runs if "rate" in run})
+    versions = ", ".join(f"{name} {version(name)}" for name in ("fleawatch", "faust-streaming", "aiokafka"))
     told = (
-        f"Recorded {when} with Kafka {KAFKA_VERSION} and Python {platform.python_version()}: two workers, 40 bots, 1,500 "
-        f"events a second, {os.cpu_count()} shared cores."
+        f"Recorded {time.strftime('%Y-%m-%d', time.gmtime())}: {versions}, Kafka {KAFKA_VERSION}, "
+        f"Python {platform.python_version()}; two workers, 40 bots, "
+        f"{rates[0]:,.0f} to {rates[-1]:,.0f} events a second, {os.cpu_count()} cores."
     )
-    text = put(page.read_text(encoding="utf-8"), "faults", f"{table(runs)}\n\n{told}")
+    text = put(page.read_text(encoding="utf-8"), "faults", f"{table(runs)}\n\n{told}", by="make faults")
     page.write_text(text, encoding="utf-8")
 
 

@@ -7,10 +7,13 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 
-from faults.arena import Arena, ready, start
+from aiokafka import AIOKafkaProducer
+
+from faults.arena import Arena, ready, resident_mb, start
 from faults.load import CLIENT
 from faults.pulse import Pulse
 from faults.quota import exempt, limit_producers
+from hostile_records import hostile
 
 Row = Callable[[Arena], Awaitable[None]]
 
@@ -108,6 +111,35 @@ async def joins_and_leaves(arena: Arena) -> None:
     arena.notes["pause_p95_secs"] = round(pulse.p95(), 1)
 
 
+async def five_times(arena: Arena) -> None:
+    """Every event is sent five times, and a worker dies meanwhile."""
+    arena.load.copies = 5
+    await asyncio.sleep(10 * arena.scale)
+    await asyncio.to_thread(arena.kill)
+    await asyncio.sleep(20 * arena.scale)
+    arena.load.copies = 1
+
+
+async def hostile_input(arena: Arena) -> None:
+    """What nobody can use, between the events of bots. Noted: how much memory a worker took, how long nothing was committed."""
+    settings = arena.settings
+    before = {worker.pid: resident_mb(worker.pid) for worker in arena.fleet.workers}
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.bootstrap_servers, compression_type="gzip", max_request_size=8_000_000
+    )
+    pulse = Pulse(settings.bootstrap_servers, settings.app_id, settings.topic("equity"), settings.partitions)
+    async with producer, pulse:
+        for _ in range(max(1, round(10 * arena.scale))):
+            for key, value, _ in hostile(arena.load.some_bot().encode()):
+                await producer.send_and_wait(settings.topic("equity"), value, key=key)
+                arena.load.unusable("equity")
+                arena.injected += 1
+            await asyncio.sleep(1)
+            pulse.mark()
+    arena.notes["pause_p95_secs"] = round(pulse.p95(), 1)
+    arena.grown([worker.pid for worker in arena.fleet.workers], before)
+
+
 async def mixed(arena: Arena) -> None:
     """What the seed says: kills, suspensions, orderly leaves, one upon another."""
     for _ in range(max(4, round(15 * arena.scale))):
@@ -133,6 +165,8 @@ ROWS: dict[str, Row] = {
     "zombie": zombie,
     "disk full": disk_full,
     "workers join and leave": joins_and_leaves,
+    "each event five times": five_times,
+    "hostile input": hostile_input,
     "kills, suspensions, leaves": mixed,
 }
 OF_THE_BROKER: dict[str, Row] = {

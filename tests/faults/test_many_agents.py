@@ -2,8 +2,6 @@
 
 import asyncio
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 from engine_app.fleet import Fleet
 from engine_app.log import produce, read_all, wait_for_no_lag
 from faults.arena import ready, start
+from faults.endpoint import get
 from faults.report import note_figures
 from fleawatch.local.ports import free_ports
 from fleawatch.settings import Settings
@@ -34,16 +33,6 @@ def event(agent: str, seq: int, equity: float) -> tuple[bytes, bytes]:
         "balance": 1.0,
     }
     return agent.encode(), orjson.dumps(fields | {"open_positions": 0})
-
-
-def get(port: int, path: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as refused:
-        return refused.code, ""
-    except OSError:
-        return 0, ""
 
 
 async def until_ready(fleet: Fleet, port: int) -> float:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,38 +11,43 @@ import pytest
 
 from conftest import FAST_CLEANING
 from engine_app.job import exit_code
-from faults.arena import RATE, Arena
+from faults.arena import PATIENCE_SECS, RATE, Arena
+from faults.endpoint import get
 from faults.report import note, note_figures
-from faults.rows import OF_THE_BROKER, ROWS, Row, mixed
+from faults.rows import OF_THE_BROKER, ROWS, Row, five_times, hostile_input, mixed, rapid_kills
 from faults.verdict import Verdict
 from fleawatch.local.broker import QUICK, Broker
+from fleawatch.local.ports import free_ports
 from fleawatch.settings import Settings
 from fleawatch.topics import ensure_topics
 
 SEEDS = [int(seed) for seed in os.environ.get("FLEAWATCH_TEST_FAULT_SEEDS", "1,2,3").split(",")]
+SCALE = float(os.environ.get("FLEAWATCH_TEST_FAULT_SCALE", "1"))
 SHORT = 0.2
 MUTATIONS = {  # by what the first workers break: what their successors do
     "commit-first,die:after-commit": "none",  # offsets before state and outputs
     "outputs-unawaited,die:after-state": "none",  # state before outputs
+    "die:after-state": "no-guard",  # states do not know which records they reflect
     "no-dedup": "no-dedup",
     "no-recovery": "no-recovery",  # events are taken before the state was read back
 }
+MANY_RESTARTS = 0.02  # of agents, by event: what is replayed over a restart is of an epoch that has ended
 STAGES = ("before-outputs", "before-state", "after-state", "after-commit")
+KILLS_IN_RECOVERY = 5
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(1800)]
 Record = Callable[[str, object], None]
 
 
 async def run(name: str, row: Row, arena: Arena, seed: int, record: Record) -> Verdict:
     loading = asyncio.create_task(arena.load.run(RATE))
     with arena.fleet:
-        await arena.warm()
         await row(arena)
         await asyncio.sleep(2.0)
         arena.load.stop()
         await loading
         verdict = await arena.end()
-    note(name, seed, arena, verdict)
+    note(name, seed, RATE, arena, verdict)
     record("events", verdict.events)
     record("repeats", verdict.repeats)
     assert (verdict.lost, verdict.doubled) == (0, 0), "\n".join(verdict.examples)
@@ -49,10 +55,22 @@ async def run(name: str, row: Row, arena: Arena, seed: int, record: Record) -> V
     return verdict
 
 
+def warm(*rows: Row) -> Row:
+    """The rows one after the other, once the workers have begun to commit."""
+
+    async def then(arena: Arena) -> None:
+        await arena.warm()
+        for row in rows:
+            await row(arena)
+
+    return then
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_in_short(topics: Settings, tmp_path: Path, seed: int, record_property: Record) -> None:
     arena = Arena.begin(topics, seed, tmp_path, scale=SHORT)
-    await run("kills, suspensions, leaves", mixed, arena, seed, record_property)
+    rows = warm(mixed, hostile_input, rapid_kills, five_times)
+    await run("in CI: kills, suspensions, leaves, bad and repeated input", rows, arena, seed, record_property)
 
 
 @pytest.mark.slow
@@ -61,8 +79,8 @@ async def test_in_short(topics: Settings, tmp_path: Path, seed: int, record_prop
 async def test_in_full(
     topics: Settings, tmp_path: Path, name: str, seed: int, record_property: Record
 ) -> None:
-    arena = Arena.begin(topics, seed, tmp_path, scale=1.0)
-    verdict = await run(name, ROWS[name], arena, seed, record_property)
+    arena = Arena.begin(topics, seed, tmp_path, scale=SCALE)
+    verdict = await run(name, warm(ROWS[name]), arena, seed, record_property)
     if name == "SIGTERM under load":
         assert verdict.repeats == 0
         assert arena.notes["leave_secs"] <= 30
@@ -77,24 +95,69 @@ async def test_of_the_broker(
     async with Broker(tmp_path / "kafka", properties=FAST_CLEANING, java_options=QUICK) as broker:
         own = settings.model_copy(update={"bootstrap_servers": broker.bootstrap})
         await ensure_topics(broker.bootstrap, own, create=True)
-        arena = Arena.begin(own, seed, tmp_path, scale=1.0, broker=broker)
-        await run(name, OF_THE_BROKER[name], arena, seed, record_property)
+        arena = Arena.begin(own, seed, tmp_path, scale=SCALE, broker=broker)
+        await run(name, warm(OF_THE_BROKER[name]), arena, seed, record_property)
+
+
+async def replace_the_dead(arena: Arena) -> None:
+    """Workers that kill themselves are replaced by others, which do not."""
+    for index in range(len(arena.fleet.workers)):
+        assert await exit_code(arena.fleet, index, PATIENCE_SECS) == -signal.SIGKILL
+        await asyncio.to_thread(arena.kill, index)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("stage", STAGES)
 async def test_killed_at_each_stage(
-    topics: Settings, tmp_path: Path, stage: str, record_property: Record
+    topics: Settings, tmp_path: Path, stage: str, seed: int, record_property: Record
 ) -> None:
-    async def killed_there(arena: Arena) -> None:
-        """The workers kill themselves at `stage`, and are replaced by sound ones."""
-        arena.fleet.from_now_on(FAULT="none")
-        for index in range(len(arena.fleet.workers)):
-            assert await exit_code(arena.fleet, index) == -signal.SIGKILL
-            await asyncio.to_thread(arena.kill, index)
+    arena = Arena.begin(topics, seed, tmp_path, scale=1.0, fault=f"die:{stage}")
+    arena.fleet.from_now_on(FAULT="none")
+    await run(f"kill -9 {stage}", replace_the_dead, arena, seed, record_property)
 
-    arena = Arena.begin(topics, 1, tmp_path, scale=1.0, fault=f"die:{stage}")
-    await run(f"kill -9 {stage}", killed_there, arena, 1, record_property)
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_killed_during_recovery(
+    topics: Settings, tmp_path: Path, seed: int, record_property: Record
+) -> None:
+    """Breaks when a worker serves what it has read so far, or says that it is ready."""
+    (port,) = free_ports(1)
+
+    async def half_read(arena: Arena) -> None:
+        await arena.warm()
+        assert agents_shown(await asyncio.to_thread(get, port, "/metrics"))
+        arena.fleet.from_now_on(FAULT="slow-recovery")
+        for _ in range(KILLS_IN_RECOVERY):
+            await asyncio.to_thread(arena.kill, 0)
+            await recovering(arena, port)
+        arena.fleet.from_now_on(FAULT="none")
+        await asyncio.to_thread(arena.kill, 0)
+
+    arena = Arena.begin(topics, seed, tmp_path, scale=1.0, workers=1, metrics_port=str(port))
+    arena.notes["partial"] = 0
+    await run("kill -9 during recovery", half_read, arena, seed, record_property)
+    assert arena.notes["partial"] == 0
+
+
+async def recovering(arena: Arena, port: int) -> None:
+    """For some moments of a recovery: nobody is shown, and the worker is not ready."""
+    looks, deadline = 0, time.monotonic() + PATIENCE_SECS
+    until = arena.rng.randrange(3, 12)
+    while looks < until:
+        assert time.monotonic() < deadline, arena.fleet.logs()
+        status, said = await asyncio.to_thread(get, port, "/readyz")
+        if status:
+            assert (status, said.strip()) == (503, "partitions are being assigned or recovered")
+            shown = agents_shown(await asyncio.to_thread(get, port, "/metrics"))
+            arena.notes["partial"] = max(arena.notes["partial"], shown)
+            looks += 1
+        await asyncio.sleep(0.1)
+
+
+def agents_shown(answer: tuple[int, str]) -> int:
+    return sum(line.startswith("purpleflea_equity") for line in answer[1].splitlines())
 
 
 @pytest.mark.slow
@@ -102,15 +165,19 @@ async def test_killed_at_each_stage(
 async def test_a_broken_rule_is_noticed(topics: Settings, tmp_path: Path, broken: str) -> None:
     """The suite can fail: each of these breaks one rule of the monitor, and the verdict must say so."""
     arena = Arena.begin(topics, 1, tmp_path, scale=SHORT, fault=broken)
+    arena.load.restarts = MANY_RESTARTS
     loading = asyncio.create_task(arena.load.run(RATE))
     with arena.fleet:
-        await arena.warm()
         arena.fleet.from_now_on(FAULT=MUTATIONS[broken])
-        for index in range(len(arena.fleet.workers)):
-            await asyncio.to_thread(arena.kill, index)
+        if "die" in broken:
+            await replace_the_dead(arena)
+        else:
+            await arena.warm()
+            for index in range(len(arena.fleet.workers)):
+                await asyncio.to_thread(arena.kill, index)
         await asyncio.sleep(5)
         arena.load.stop()
         await loading
         verdict = await arena.end()
-    note_figures(f"mutation {broken}", {"wrong": verdict.lost + verdict.doubled})
+    note_figures(f"mutation: {broken}, then {MUTATIONS[broken]}", {"wrong": verdict.lost + verdict.doubled})
     assert verdict.lost + verdict.doubled > 0

@@ -1,7 +1,7 @@
 """What a run came to: lost, counted twice, sent again. Compares the oracle's word with the changelogs and output topics."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,9 +16,10 @@ from fleawatch.core.equity_state import EquityState
 from fleawatch.core.trades import TradesState, figures
 from fleawatch.engine.parts import split_key
 from fleawatch.settings import Settings
-from fleawatch_schemas.wire import Alert, Anomaly
+from fleawatch_schemas.wire import Alert, Anomaly, Metrics
 
 NEAR = 1e-9  # relative
+NEAR_RATIO = 1e-6  # running moments against two passes
 
 
 @dataclass(slots=True)
@@ -50,6 +51,7 @@ async def judge(settings: Settings, journal: Iterable[Sent]) -> Verdict:
     for agent, bot in bots.items():
         _judge_account(verdict, agent, bot, accounts.get(agent))
         _judge_book(verdict, agent, bot, books.get(agent))
+    await _judge_metrics(verdict, settings, bots)
     anomalies = Counter(
         each.anomaly_id for each in await _values(settings, "anomalies", Anomaly) if each.detector == "zscore"
     )
@@ -97,6 +99,23 @@ def _judge_book(verdict: Verdict, agent: str, bot: Expected, state: TradesState 
     )
     if found.count == bot.trades and found.net != pytest.approx(bot.pnl, rel=NEAR, abs=1e-6):
         verdict.count(f"{agent}'s PnL {found.net}, not {bot.pnl}", lost=1, doubled=1)
+
+
+async def _judge_metrics(verdict: Verdict, settings: Settings, bots: Mapping[str, Expected]) -> None:
+    """The newest figures of each bot, as they were published."""
+    newest: dict[str, Metrics] = {}
+    for each in await _values(settings, "metrics", Metrics):
+        known = newest.get(each.agent_id)
+        if each.window == "24h" and (known is None or each.ts >= known.ts):
+            newest[each.agent_id] = each
+    for agent, bot in bots.items():
+        if agent not in newest:
+            verdict.count(f"{agent}'s metrics", lost=1)
+            continue
+        for name, wanted in bot.metrics.items():
+            found = getattr(newest[agent], name)
+            if found != pytest.approx(wanted, rel=NEAR_RATIO, abs=NEAR_RATIO):
+                verdict.count(f"{agent}'s {name} {found}, not {wanted}", lost=1)
 
 
 def _judge_ids(verdict: Verdict, what: str, wanted: set[Any], found: Counter[Any]) -> None:

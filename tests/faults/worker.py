@@ -2,9 +2,12 @@
 
 - `none`;
 - `die:STAGE` (see `engine_app.faults`): SIGKILL to oneself at a stage of the first barrier that has something to commit;
-- mutations, which the suite must notice: `commit-first` and `outputs-unawaited` (the barrier), `no-dedup`, `no-recovery`.
+- `slow-recovery`: a partition takes seconds to be read back, so that a kill meets it half read;
+- mutations, which the suite must notice: `commit-first` and `outputs-unawaited` (the barrier), `no-dedup`, `no-guard` (states
+  do not know which records they reflect), `no-recovery`.
 """
 
+import asyncio
 import os
 from typing import Any
 
@@ -13,8 +16,11 @@ from engine_app.faults import FaultyBarrier, FaultyConsumer
 from fleawatch.agents.command import worker
 from fleawatch.core.pipeline import Pipeline
 from fleawatch.engine import app as engine
-from fleawatch.engine.table import Restored
+from fleawatch.engine import restore
+from fleawatch.engine.table import Restored, WriteBehindTable
 from fleawatch.engine.transport import BatchTransport
+
+SLOW_SECS = 1.0  # by partition and table
 
 
 def build_in(fault: str) -> None:
@@ -30,6 +36,24 @@ def build_in(fault: str) -> None:
             return True
 
         Pipeline._out_of_order = take_repeats  # type: ignore[method-assign]  # that is the fault
+    if "no-guard" in fault:
+        load = WriteBehindTable.load
+
+        def load_without_offsets(self: Any, partition: int, restored: Restored) -> None:
+            for state in restored.states.values():
+                state.offset = -1
+            load(self, partition, restored)
+
+        WriteBehindTable.load = load_without_offsets  # type: ignore[method-assign]  # that is the fault
+    if "slow-recovery" in fault:
+        unpacked = restore._unpacked
+
+        async def after_a_while(*args: Any) -> Restored:
+            restored = await unpacked(*args)
+            await asyncio.sleep(SLOW_SECS)
+            return restored
+
+        vars(restore)["_unpacked"] = after_a_while
     if "no-recovery" in fault:
 
         async def begin_with_nothing(self: Any, table: Any, active_tps: Any) -> None:
