@@ -114,17 +114,15 @@ class TopicAdmin:
         while True:
             try:
                 offsets = await self._admin.list_consumer_group_offsets(group)
-                break
-            except (
-                KafkaError
-            ) as exc:  # the first question about any group makes Kafka create the topic of offsets
+            except KafkaError as exc:  # the first question about any group makes Kafka create the topic of offsets
                 if not exc.retriable or time.monotonic() > deadline:
                     raise
-            await asyncio.sleep(PAUSE_SECS)
-        found: dict[str, int] = {}
-        for tp, meta in offsets.items():
-            found[tp.topic] = found.get(tp.topic, 0) + max(0, meta.offset)
-        return found
+                await asyncio.sleep(PAUSE_SECS)
+                continue
+            found: dict[str, int] = {}
+            for tp, meta in offsets.items():
+                found[tp.topic] = found.get(tp.topic, 0) + max(0, meta.offset)
+            return found
 
     async def configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         """The settings of each topic, defaults included."""
