@@ -130,7 +130,7 @@ def recover(bootstrap: str, prefix: str, directory: Path) -> dict[str, Any]:
     try:
         while get(port, "/readyz")[0] != 200:
             if worker.poll() is not None or time.monotonic() - began > PATIENCE_SECS:
-                raise FleawatchError("the worker was not ready", hint=log.read_text()[-2000:])
+                raise FleawatchError(f"the worker was not ready:\n{log.read_text()[-2000:]}")
             time.sleep(LOOK_SECS)
         ready = time.monotonic() - began
         shown = get(port, "/metrics")[1]

@@ -114,7 +114,9 @@ class TopicAdmin:
         while True:
             try:
                 offsets = await self._admin.list_consumer_group_offsets(group)
-            except KafkaError as exc:  # the first question about any group makes Kafka create the topic of offsets
+            except (
+                KafkaError
+            ) as exc:  # the first question about any group makes Kafka create the topic of offsets
                 if not exc.retriable or time.monotonic() > deadline:
                     raise
                 await asyncio.sleep(PAUSE_SECS)
