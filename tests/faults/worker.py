@@ -9,6 +9,7 @@
 
 import asyncio
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from engine_app import faults
@@ -27,6 +28,12 @@ def build_in(fault: str) -> None:
     vars(faults)["faults"] = frozenset(fault.split(","))
     vars(engine)["CommitBarrier"] = FaultyBarrier
     BatchTransport.Consumer = FaultyConsumer
+    if "outputs-unawaited" in fault:
+
+        async def never_sent(self: Any, outputs: Sequence[Any]) -> list[Any]:
+            return [asyncio.get_running_loop().create_future() for _ in outputs]
+
+        engine.BatchApp._produce = never_sent  # type: ignore[method-assign]  # as slow as a broker can be
     if "no-dedup" in fault:
         in_order = Pipeline._out_of_order
 
