@@ -25,8 +25,8 @@ from benchmarks.record import record
 from fleawatch.core.metrics import metrics_of
 from fleawatch.core.pipeline import equity_pipeline
 from fleawatch.core.state import EquityState
-from fleawatch.engine.parts import part_key
 from fleawatch.engine.envelope import ENVELOPE
+from fleawatch.engine.parts import part_key
 from fleawatch_schemas.wire import Equity, Window, encode
 
 DAY = 86_400.0
