@@ -2,6 +2,7 @@
 
 import asyncio
 from bisect import bisect_left
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,7 +25,9 @@ MOST_MB = 256
         pytest.param(300, id="five minutes", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
     ],
 )
-async def test_every_id_is_told_within_the_limits(kafka: Kafka, tmp_path: Path, seconds: int) -> None:
+async def test_every_id_is_told_within_the_limits(
+    kafka: Kafka, tmp_path: Path, seconds: int, record_property: Callable[[str, object], None]
+) -> None:
     """A third is CRITICAL. Breaks where a digest leaves out what it has no room for, or edits and files are not counted."""
     async with open_bench(kafka.bootstrap, tmp_path, AT_ONCE) as bench:
         notifier = await bench.start("telegram")
@@ -54,9 +57,15 @@ async def test_every_id_is_told_within_the_limits(kafka: Kafka, tmp_path: Path, 
         alone = [call.at for call in critical if len(ids([call.text])) == 1]
         in_a_minute = [index - bisect_left(alone, at - 60) for index, at in enumerate(alone, 1)]
         assert max(in_a_minute, default=0) <= MOST_SINGLES
-        assert notifier.peak_mb() <= MOST_MB
+        memory = notifier.peak_mb()
+        assert memory <= MOST_MB
         seen = bench.telegram.first_seen()
         lags = sorted(seen[one] - at for one, at in sent.items() if int(one, 16) % 3 == 0)
         assert lags[0] <= 10
         assert lags[int(0.95 * len(lags))] <= 10, "of CRITICAL alerts, p95"
         assert min((later - sooner for sooner, later in pairwise(calls)), default=1.0) >= 1.0
+        record_property("alerts, calls", (len(sent), len(calls)))
+        record_property(
+            "seconds to CRITICAL: first, p95, worst", (lags[0], lags[int(0.95 * len(lags))], lags[-1])
+        )
+        record_property("memory in MB", memory)
