@@ -1,7 +1,8 @@
 """Whether an event is certainly within its contract: a few comparisons in place of encoding and decoding it.
 
 True is a promise that the codec accepts the event (a property test holds it); False only means: ask the codec, which
-also says what is wrong. NaN compares false with everything, and so is never plain.
+also says what is wrong. NaN compares false with everything, and so is never plain; ASCII has no lone surrogates, which JSON
+cannot carry.
 """
 
 from fleawatch_schemas.bounds import END_OF_TIME, MAX_INT, MAX_NUMBER, MIN_POSITIVE
@@ -31,29 +32,39 @@ def plain_equity(event: Equity) -> bool:
 
 
 def plain_trade(event: Trade) -> bool:
+    """Written out, for calls would be a third of its time."""
+    trade_id, strategy, asset = event.trade_id, event.strategy, event.asset
+    size, entry, exit_ = event.size, event.entry_price, event.exit_price
+    fees, slippage, funding = event.fees, event.slippage, event.funding
     return (
         event.side in {"buy", "sell"}
-        and _plain_label(event.trade_id)
-        and _plain_label(event.strategy)
-        and _plain_label(event.asset)
-        and type(event.size) in _NUMBERS
-        and MIN_POSITIVE <= event.size <= MAX_NUMBER
-        and _plain_number(event.entry_price)
-        and _plain_number(event.exit_price)
+        and type(trade_id) is str
+        and 1 <= len(trade_id) <= 64
+        and trade_id.isascii()
+        and type(strategy) is str
+        and 1 <= len(strategy) <= 64
+        and strategy.isascii()
+        and type(asset) is str
+        and 1 <= len(asset) <= 64
+        and asset.isascii()
+        and type(size) in _NUMBERS
+        and MIN_POSITIVE <= size <= MAX_NUMBER
+        and type(entry) in _NUMBERS
+        and _LEAST <= entry <= MAX_NUMBER
+        and type(exit_) in _NUMBERS
+        and _LEAST <= exit_ <= MAX_NUMBER
         and type(event.entry_ts) in _NUMBERS
         and type(event.exit_ts) in _NUMBERS
         and event.ts == event.exit_ts
         and 0.0 <= event.entry_ts <= event.exit_ts < END_OF_TIME
-        and _plain_number(event.fees)
-        and _plain_number(event.slippage)
-        and _plain_number(event.funding)
+        and type(fees) in _NUMBERS
+        and _LEAST <= fees <= MAX_NUMBER
+        and type(slippage) in _NUMBERS
+        and _LEAST <= slippage <= MAX_NUMBER
+        and type(funding) in _NUMBERS
+        and _LEAST <= funding <= MAX_NUMBER
     )
 
 
 def _plain_number(value: float) -> bool:
     return type(value) in _NUMBERS and _LEAST <= value <= MAX_NUMBER
-
-
-def _plain_label(value: str) -> bool:
-    """ASCII has no lone surrogates, which JSON cannot carry."""
-    return type(value) is str and 1 <= len(value) <= 64 and value.isascii()
