@@ -25,6 +25,7 @@ class _Found(msgspec.Struct):
 
 
 class _Transition(msgspec.Struct):
+    agent_id: str
     alert_id: str
     status: str
 
