@@ -1,7 +1,8 @@
 """The agent's own port: `/livez`, `/health`, `/metrics`.
 
 A small HTTP/1.1 server of GET and HEAD over asyncio's streams, so that an agent needs no web framework: one request a
-connection, a head of at most 8 KiB within 5 s, no body, at most 64 connections at a time. More than that is refused.
+connection, a head of at most 8 KiB within 5 s, no body. At most 64 connections at a time: one more ends the oldest, so that
+idle ones cannot keep a probe out, and have a bot restarted that holds positions.
 """
 
 import asyncio
@@ -67,7 +68,7 @@ class Endpoint:
     def __init__(self, pages: Mapping[str, Page], listening: socket.socket) -> None:
         self._pages = pages
         self._listening = listening
-        self._open = 0
+        self._open: dict[asyncio.StreamWriter, None] = {}  # the oldest first
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -78,17 +79,20 @@ class Endpoint:
             self._server.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
+        if len(self._open) >= CONNECTIONS:
+            oldest = next(iter(self._open))
+            del self._open[oldest]
+            oldest.transport.abort()
+        self._open[writer] = None
         try:
-            if self._open <= CONNECTIONS:
-                head, reply = await self._reply(reader)
-                writer.write(_bytes(reply, head=head))
-                async with asyncio.timeout(HEAD_SECS):
-                    await writer.drain()
+            head, reply = await self._reply(reader)
+            writer.write(_bytes(reply, head=head))
+            async with asyncio.timeout(HEAD_SECS):
+                await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass  # they have hung up, or do not read
         finally:
-            self._open -= 1
+            self._open.pop(writer, None)
             writer.close()
             with suppress(OSError, TimeoutError):
                 async with asyncio.timeout(HEAD_SECS):

@@ -17,6 +17,7 @@ import pytest
 from fleawatch import AsyncEmitter, Emitter
 from fleawatch.errors import ConfigError
 from fleawatch.kit.checks import Check, Finding, exchange_reachable
+from fleawatch.kit.endpoint import CONNECTIONS
 from fleawatch.settings import Settings
 
 
@@ -175,15 +176,15 @@ def test_the_reader_is_strict(settings: Settings, request_: bytes, status: int) 
         assert b"Connection: close" in answer
 
 
-def test_head_has_no_body_and_many_idle_connections_block_nobody_for_long(settings: Settings) -> None:
+def test_head_has_no_body_and_idle_connections_keep_no_probe_out(settings: Settings) -> None:
+    """Would let whoever holds its connections have an agent restarted."""
     with agent(settings) as emitter:
         assert raw(emitter.health_port, b"HEAD /livez HTTP/1.1\r\n\r\n").endswith(b"\r\n\r\n")
-        idle = [socket.create_connection(("127.0.0.1", emitter.health_port)) for _ in range(64)]
+        idle = [socket.create_connection(("127.0.0.1", emitter.health_port)) for _ in range(CONNECTIONS + 20)]
         try:
-            deadline = time.monotonic() + 10
-            while not raw(emitter.health_port, b"GET /livez HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 200"):
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
+            for _ in range(5):
+                answer = raw(emitter.health_port, b"GET /livez HTTP/1.1\r\n\r\n")
+                assert answer.startswith(b"HTTP/1.1 200")
         finally:
             for connection in idle:
                 connection.close()
