@@ -25,7 +25,7 @@ from fleawatch.kit.heart import Heart, tell
 from fleawatch.kit.home import Home, next_epoch
 from fleawatch.kit.lane import Lane
 from fleawatch.kit.link import Link
-from fleawatch.kit.newest import Newest
+from fleawatch.kit.newest import Newest, place_in_memory
 from fleawatch.kit.open_emitters import OPEN
 from fleawatch.kit.orders import Orders
 from fleawatch.kit.pages import View, pages
@@ -147,7 +147,7 @@ class Emitter:
         if self._home is not None:
             orders.remember_in(self._spill_dir)
             with suppress(OSError):  # the newest events are on disk as well, some milliseconds later
-                self._newest = Newest(self._spill_dir, self.epoch, self._home.epoch_before)
+                self._newest = Newest(self._spill_dir, self.epoch, self._home.epoch_before, place_in_memory())
         if turning is not None:
             orders.of_loop(turning.loop)
             self._examiner.of_loop(turning.loop)

@@ -19,6 +19,7 @@ from fleawatch.kit.segment import OVERHEAD, TOPICS, Item, pack_into, parse
 PLACE: Final = Path("/dev/shm")  # noqa: S108 - memory; nobody else's file is read or written
 SLOT_BYTES: Final = 4096
 """A larger event, a heartbeat with many checks perhaps, is not kept here."""
+_MEMORY: Final = {"tmpfs", "ramfs", "devtmpfs"}
 MOST_EARLIER: Final = 8
 """Processes that were killed one after the other, before any could put elsewhere what it had found."""
 _LONGEST: Final = SLOT_BYTES - OVERHEAD
@@ -28,7 +29,7 @@ _SIZE: Final = 2 * len(TOPICS) * SLOT_BYTES
 class Newest:
     """`keep` is called under the lock of its topic; what earlier processes left is in `found`, until `forget`."""
 
-    def __init__(self, folder: Path, epoch: int, epoch_before: int, place: Path = PLACE) -> None:
+    def __init__(self, folder: Path, epoch: int, epoch_before: int, place: Path) -> None:
         """`epoch_before`: of the last start in this folder. What is later is of a folder that was removed and had its number.
 
         Raises OSError: there is no such memory here, or no room in it.
@@ -75,6 +76,18 @@ class Newest:
         """Nothing of this process needs to be kept. The memory itself stays as long as somebody may write to it."""
         with suppress(OSError):
             self._path.unlink()
+
+
+def place_in_memory(mounts: Path = Path("/proc/self/mounts")) -> Path:
+    """Where files are memory and nothing else. Raises OSError: there is no such place here."""
+    kinds: dict[Path, str] = {}
+    for line in mounts.read_text(encoding="utf-8", errors="replace").splitlines():
+        _, at, kind, *_ = line.split(" ")
+        kinds[Path(at)] = kind  # of two at the same place the later one is seen
+    kind = next((kinds[at] for at in (PLACE, *PLACE.parents) if at in kinds), "")
+    if kind not in _MEMORY:
+        raise OSError(f"{PLACE} is no memory, but {kind or 'unknown'}")
+    return PLACE
 
 
 def _ours(path: Path) -> bool:

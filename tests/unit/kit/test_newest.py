@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fleawatch import Emitter
-from fleawatch.kit.newest import MOST_EARLIER, SLOT_BYTES, Newest
+from fleawatch.kit.newest import MOST_EARLIER, PLACE, SLOT_BYTES, Newest, place_in_memory
 from fleawatch.kit.segment import Item
 from fleawatch.settings import Settings
 
@@ -95,6 +95,26 @@ def test_an_agent_that_is_killed_again_and_again_fills_no_memory(tmp_path: Path,
 def test_where_there_is_no_such_memory_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         Newest(tmp_path, 1, 0, tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("mounts", "memory"),
+    [
+        ("overlay / overlay rw 0 0\ntmpfs /dev tmpfs rw 0 0\nshm /dev/shm tmpfs rw 0 0\n", True),
+        ("overlay / overlay rw 0 0\nudev /dev devtmpfs rw 0 0\n", True),
+        ("overlay / overlay rw 0 0\nshm /dev/shm tmpfs rw 0 0\n/dev/sda /dev/shm ext4 rw 0 0\n", False),
+        ("overlay / overlay rw 0 0\n", False),
+        ("", False),
+    ],
+)
+def test_a_page_of_a_disk_is_no_place_for_it(tmp_path: Path, mounts: str, memory: bool) -> None:
+    """Would make a call wait for the disk, or the agent end by SIGBUS where it is full."""
+    (tmp_path / "mounts").write_text(mounts, encoding="utf-8")
+    if memory:
+        assert place_in_memory(tmp_path / "mounts") == PLACE
+    else:
+        with pytest.raises(OSError, match="no memory"):
+            place_in_memory(tmp_path / "mounts")
 
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="Linux")  # noqa: S108 - as the kit
