@@ -80,12 +80,13 @@ class Alerting(Protocol):
 
 
 def level(
-    st: Alerting, rule: Rule, cause: Cause, value: float, *, holds: bool, clear: bool, action: str = ""
-) -> int | None:
+    st: Alerting, rule: Rule, cause: Cause, value: float, *, holds: bool, clear: bool, action: str = "",
+    cools: bool = True,
+) -> int | None:  # fmt: skip
     """Move a level rule: `holds` above its threshold, `clear` below its hysteresis.
 
     Returns FIRING or RESOLVED when that is to be published now, else None. `value` orders findings: within its cooldown
-    a rule fires again only if it is worse than before.
+    a rule fires again only if it is worse than before, or, not `cools`, in any case.
     """
     firing = st.alerts.get(rule.name)
     now = cause.ts
@@ -107,7 +108,7 @@ def level(
         st.watch = watching(st.alerts)
         return RESOLVED if firing.phase == RESOLVED else None
     if firing is None or firing.phase == RESOLVED:
-        if firing is not None and now < firing.seen + rule.cooldown_secs and value <= firing.worst:
+        if cools and firing is not None and now < firing.seen + rule.cooldown_secs and value <= firing.worst:
             return None
         name = alert_id(st.agent_id, rule.name, cause.topic, cause.epoch, cause.seq)
         firing = st.alerts[rule.name] = Firing(
@@ -138,9 +139,10 @@ def fires(
     holds: bool,
     clear: bool,
     action: str = "",
+    cools: bool = True,
 ) -> bool:
     """Move a level rule (`level`) and tell of its end. True: its firing is to be told now, in the caller's words."""
-    move = level(st, rule, cause, value, holds=holds, clear=clear, action=action)
+    move = level(st, rule, cause, value, holds=holds, clear=clear, action=action, cools=cools)
     if move == RESOLVED:
         out.append(resolve(st, rule, cause))
     return move == FIRING

@@ -26,7 +26,10 @@ def check_money(st: EquityState, ev: Equity, cause: Cause, out: list[Output]) ->
     # a cash-basis agent's equity falls whenever it opens a position: no action follows from it
     action = "" if ev.equity_basis == "cash" else "kill" if kill else "pause"
     over = drawdown > rule.threshold
-    told = fires(st, rule, cause, drawdown, out, holds=over, clear=rule.calm(drawdown), action=action)
+    cools = rules.auto_control != "on"  # what is paused again, is told again
+    told = fires(
+        st, rule, cause, drawdown, out, holds=over, clear=rule.calm(drawdown), action=action, cools=cools
+    )
     due = check_trip(st, ev, cause)
     if told or (due and rules.auto_control != "off" and is_open(st, rule)):
         limit = rules.kill_drawdown if kill else rule.threshold

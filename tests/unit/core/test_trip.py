@@ -94,8 +94,10 @@ def test_each_excursion_is_a_trip_of_its_own() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_the_cooldown_of_the_alert_hides_no_trip() -> None:
-    on = run()
+@pytest.mark.parametrize(("mode", "alerts"), [("on", 2), ("dry_run", 1)])
+def test_the_cooldown_of_the_alert_hides_no_trip(mode: AutoControl, alerts: int) -> None:
+    """Breaks when an agent is paused within it and nobody is told."""
+    on = run(mode)
     first = feed(on, (0, 100), (1, 84))
     assert feed(on, (2, 99)) is None
     again = feed(on, (3, 84))
@@ -103,7 +105,8 @@ def test_the_cooldown_of_the_alert_hides_no_trip() -> None:
     assert again is not None
     assert again.alert_id != first.alert_id
     firing = [each for each in on.alerts if (each.rule, each.status) == ("drawdown_exceeded", "firing")]
-    assert len(firing) == 1  # within its cooldown, and no worse
+    assert len(firing) == alerts
+    assert (firing[-1].alert_id == again.alert_id) == (mode == "on")
 
 
 def test_an_alert_that_has_to_hold_first_delays_the_trip() -> None:
