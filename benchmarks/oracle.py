@@ -1,13 +1,15 @@
 """What a correct run must come to: the core, run offline over the same records."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
 
 from benchmarks.events import Sent
-from fleawatch.core.pipeline import equity_pipeline
+from fleawatch.core.pipeline import default_rules, equity_pipeline
+from fleawatch.core.rules import Rules
 from fleawatch.core.state import EquityState
 from fleawatch.engine.parts import part_key
 
@@ -47,6 +49,7 @@ class Oracle:
 
     partitions: int
     arrival_ms: int
+    rules_of: Callable[[str], Rules] = default_rules
     events: int = 0
     anomalies: set[Finding] = field(default_factory=set)
     alerts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -55,7 +58,7 @@ class Oracle:
 
     def take(self, batch: list[Sent]) -> None:
         """The same findings come from any batches, so these need not be those that a worker sees."""
-        pipeline = equity_pipeline(self.partitions)
+        pipeline = equity_pipeline(self.partitions, self.rules_of)
         stored: dict[int, list[_Stored]] = {}
         for sent in batch:
             offset = self._next[sent.partition]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks import registered
 from benchmarks.contestant import Place
 from benchmarks.events import Sent, as_record, equity_events
 from benchmarks.kafka_log import fill
@@ -51,7 +52,8 @@ def prepare_input(
     place: Place, prefix: str, count: int, agents: int, compression: str | None
 ) -> tuple[str, Oracle]:
     """Fill `<prefix>equity`; returns its name and what a correct run must come to."""
-    oracle = Oracle(place.partitions, int(time.time() * 1000))
+    settings = Settings.load()
+    oracle = Oracle(place.partitions, int(time.time() * 1000), registered.rules_of(agents, settings))
     topic = f"{prefix}equity"
     began = time.monotonic()
 
@@ -62,6 +64,8 @@ def prepare_input(
 
     async def produce() -> None:
         await create_topics(place, prefix)
+        known = registered.as_sent(agents, place.partitions)
+        await fill(place.bootstrap, f"{prefix}agents", known, lambda _: None, None)
         records = (as_record(event, place.partitions) for event in equity_events(count, agents))
         await fill(place.bootstrap, topic, records, seen, compression)
 
