@@ -43,6 +43,8 @@ class _Agent(msgspec.Struct):
     labels: dict[str, str] = {}
 
 
+_PLAIN: Final[Mapping[str, str]] = {"mode": "live"}
+"""What most agents are, and those of whom the registry says nothing yet."""
 _agent: msgspec.json.Decoder[_Agent] = msgspec.json.Decoder(_Agent)
 _command: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 _answer: msgspec.json.Decoder[CommandAck] = msgspec.json.Decoder(CommandAck)
@@ -78,7 +80,7 @@ class Logbook:
 
     def labels(self, agent_id: str) -> Mapping[str, str]:
         """What the registry knows of an agent."""
-        return self._agents.get(agent_id, {})
+        return self._agents.get(agent_id, {} if agent_id.startswith("_") else _PLAIN)
 
     async def start(self, now: float) -> None:
         """Begin at the beginning of what is compacted, and an hour ago for what passes. Waits for the topics to be made."""
@@ -204,7 +206,7 @@ class Logbook:
         agent = _agent.decode(value)
         known = {"group": agent.group, "venue": agent.venue, "owner": agent.owner, "mode": agent.mode}
         labels = {**agent.labels, **{name: text for name, text in known.items() if text}}
-        if labels == {"mode": "live"}:
+        if labels == _PLAIN:
             self._agents.pop(agent_id, None)  # a hundred thousand of them are nothing to remember
         else:
             self._agents[agent_id] = labels
