@@ -18,6 +18,7 @@ from fleawatch.alerting.deeds import Deeds
 from fleawatch.alerting.records import Delivery, Record
 from fleawatch.core.outputs import Output
 from fleawatch.errors import BrokerUnavailable
+from fleawatch.notifiers.agent_labels import AgentLabels
 from fleawatch.settings import Settings
 from fleawatch_schemas.wire_control import Command, CommandAck
 
@@ -33,19 +34,6 @@ _MISSING_SECS: Final = 1.0
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-class _Agent(msgspec.Struct):
-    """Of the registry, what alerts are matched by."""
-
-    group: str | None = None
-    venue: str | None = None
-    owner: str | None = None
-    mode: str | None = None
-    labels: dict[str, str] = {}
-
-
-_PLAIN: Final[Mapping[str, str]] = {"mode": "live"}
-"""What most agents are, and those of whom the registry says nothing yet."""
-_agent: msgspec.json.Decoder[_Agent] = msgspec.json.Decoder(_Agent)
 _command: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
 _answer: msgspec.json.Decoder[CommandAck] = msgspec.json.Decoder(CommandAck)
 
@@ -65,7 +53,7 @@ class Logbook:
         self._channel = channel
         self._notice = notice
         self._deeds = Deeds(done)
-        self._agents: dict[str, Mapping[str, str]] = {}
+        self._agents = AgentLabels()
         self._old: list[bytes] = []  # keys of our deliveries that nobody can ask for any more
         self._progress = asyncio.Event()
         self._name = settings.topic
@@ -80,7 +68,7 @@ class Logbook:
 
     def labels(self, agent_id: str) -> Mapping[str, str]:
         """What the registry knows of an agent."""
-        return self._agents.get(agent_id, {} if agent_id.startswith("_") else _PLAIN)
+        return self._agents.of(agent_id)
 
     async def start(self, now: float) -> None:
         """Begin at the beginning of what is compacted, and an hour ago for what passes. Waits for the topics to be made."""
@@ -176,7 +164,7 @@ class Logbook:
             if topic == self._name("notifications"):
                 self._take_note(record)
             elif topic == self._name("agents"):
-                self._take_agent((record.key or b"").decode(), record.value)
+                self._agents.take((record.key or b"").decode(), record.value)
             elif record.value is None:
                 return
             elif topic == self._name("commands"):
@@ -198,15 +186,3 @@ class Logbook:
             self._old.append(found.key())
         else:
             self._notice(found)
-
-    def _take_agent(self, agent_id: str, value: bytes | None) -> None:
-        if value is None:
-            self._agents.pop(agent_id, None)
-            return
-        agent = _agent.decode(value)
-        known = {"group": agent.group, "venue": agent.venue, "owner": agent.owner, "mode": agent.mode}
-        labels = {**agent.labels, **{name: text for name, text in known.items() if text}}
-        if labels == _PLAIN:
-            self._agents.pop(agent_id, None)  # a hundred thousand of them are nothing to remember
-        else:
-            self._agents[agent_id] = labels
