@@ -39,7 +39,7 @@ from fleawatch_schemas.partition import partition_for
 HISTORIES = 20  # different ones: what is packed of them is shared by all agents
 DAYS = 31
 EVENT_SECS = 300
-PATIENCE_SECS = 600.0
+PATIENCE_SECS = 1800.0
 LOOK_SECS = 0.1
 
 
