@@ -145,7 +145,10 @@ class Monitor(BatchApp):
         tables = {"equity": equity, "trades": trades, "health": health}
         keeper.keep(tables)
         repeater = Repeater(self, settings, self.telemetry, time.time)
-        equity.on_loaded = _in_turn(equity.on_loaded, fleet.equity.begin, workload.begin, controller.begin)
+        equity.on_loaded = _in_turn(
+            equity.on_loaded, publisher.begin, fleet.equity.begin, workload.begin, controller.begin
+        )
+        trades.on_loaded = _in_turn(trades.on_loaded, publisher.begin)
         health.on_loaded = _in_turn(health.on_loaded, fleet.health.begin)
         liveness.on_changed = fleet.health.changed
         fleet_agent = FleetAgent(

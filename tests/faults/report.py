@@ -89,7 +89,7 @@ def main() -> None:
     told = (
         f"Recorded {time.strftime('%Y-%m-%d', time.gmtime())}: {versions}, Kafka {KAFKA_VERSION}, "
         f"Python {platform.python_version()}; two workers, 40 bots, "
-        f"{rates[0]:,.0f} to {rates[-1]:,.0f} events a second, {os.cpu_count()} cores."
+        f"{' or '.join(f'{rate:,.0f}' for rate in rates)} events a second, {os.cpu_count()} cores."
     )
     text = put(page.read_text(encoding="utf-8"), "faults", f"{table(runs)}\n\n{told}", by="make faults")
     page.write_text(text, encoding="utf-8")

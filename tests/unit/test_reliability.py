@@ -37,3 +37,11 @@ def test_each_fault_has_a_test_or_says_that_it_has_none() -> None:
 def test_every_path_in_it_is_one_that_is_looked_up() -> None:
     """Breaks when a misspelt reference would not be seen."""
     assert len(re.findall(r"\.py", PAGE)) == len(re.findall(r"`[\w/]+\.py::\w+`", PAGE))
+
+
+def test_in_the_last_report_nothing_was_lost_or_doubled() -> None:
+    head, *rows = [line.strip("| ").split(" | ") for line in REPORT.splitlines() if line.startswith("| ")]
+    assert head[4:6] == ["lost", "doubled"]
+    judged = [row for row in rows if len(row) > 5 and row[4].strip()]
+    assert len(judged) > 10
+    assert {(row[4].strip(), row[5].strip()) for row in judged} == {("0", "0")}

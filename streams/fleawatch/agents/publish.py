@@ -1,6 +1,6 @@
 """The `metrics` topic: the latest figures of each agent that changed, by window, at a bounded rate (`lanes.py`)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from fleawatch.agents.lanes import STEPS, Lanes
 from fleawatch.core.metrics import metrics_of
@@ -30,15 +30,21 @@ class Publisher:
     def changed(self, partition: int, keys: Iterable[bytes]) -> None:
         self._changed.setdefault(partition, set()).update(keys)
 
+    def begin(self, partition: int, states: Mapping[bytes, object]) -> None:
+        """A partition was read back: nobody knows what of it was published."""
+        self.changed(partition, states)
+
     def publish(self, equity: WriteBehindTable, trades: WriteBehindTable) -> None:
-        """Called STEPS times an interval. An update that is lost with a crash is made again when the agent changes."""
+        """Called STEPS times an interval. An update that was lost with a crash is made again by who takes the partition over."""
+        owned = {tp.partition for tp in self._app.owned(self._equity_topic) if trades.holds(tp.partition)}
+        if not owned:
+            return  # in a rebalance, say: what is due then is still due after it
         now = self._clock()
         if self._steps % COLLECT_STEPS == 0:
             for partition, keys in self._changed.items():
                 self._lanes.add(partition, keys)
             self._changed = {}
         self._steps += 1
-        owned = {tp.partition for tp in self._app.owned(self._equity_topic) if trades.holds(tp.partition)}
         outputs: list[Outgoing] = []
         for (partition, key), window in self._lanes.due(now):
             if partition not in owned:

@@ -36,8 +36,10 @@ class AttributionPublisher:
 
     def publish(self, trades: WriteBehindTable) -> None:
         """Called STEPS times an interval. An update that is lost with a crash is made again when the agent trades."""
-        now = self._clock()
         owned = [tp.partition for tp in self._app.owned(self._source) if trades.holds(tp.partition)]
+        if not owned:
+            return  # in a rebalance, say: what is due then is still due after it
+        now = self._clock()
         self._move_on(trades, owned, int(self._last // HOUR_SECS), int(now // HOUR_SECS))
         self._last = now
         outputs: list[Outgoing] = []

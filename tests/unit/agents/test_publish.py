@@ -106,3 +106,27 @@ def test_an_agent_of_a_partition_that_went_away_is_not_published() -> None:
     tables = Tables(3)
     tables.owns = False
     assert publish(tables, 3) == {}
+
+
+def test_what_was_due_in_a_rebalance_is_published_after_it() -> None:
+    """Breaks when it is taken from its lane while nothing is owned: who does not change any more would stay as it was."""
+    tables = Tables(3)
+    publisher = Publisher(cast("Any", tables), Settings(), lambda: tables.now)
+    tables.owns = False
+    publisher.changed(0, tables.keys)
+    for step in range(4 * STEPS):
+        tables.now = START + (step + 1) / STEPS
+        tables.owns = step >= 2 * STEPS
+        publisher.publish(cast("Any", tables), cast("Any", Nothing(0)))
+    assert len({output.key for _, output in tables.sent}) == 4 * 3
+
+
+def test_a_partition_that_was_taken_over_is_published() -> None:
+    """Breaks when the last update of a worker that died is left to the agent's next event, which may be long in coming."""
+    tables = Tables(3)
+    publisher = Publisher(cast("Any", tables), Settings(), lambda: tables.now)
+    publisher.begin(0, tables.states(0))
+    for step in range(2 * STEPS):
+        tables.now = START + (step + 1) / STEPS
+        publisher.publish(cast("Any", tables), cast("Any", Nothing(0)))
+    assert len({output.key for _, output in tables.sent}) == 4 * 3
