@@ -67,7 +67,7 @@ async def log() -> AsyncIterator[Bench]:
 
 @contextlib.asynccontextmanager
 async def telegram() -> AsyncIterator[Bench]:
-    async with FakeTelegram() as server, Http(allow_private=False, deadline_secs=0.5) as http:
+    async with FakeTelegram() as server, Http(allow_private=False, deadline_secs=1.5) as http:
         server.interval_secs = 0.0
         made = Telegram(http, api_base=server.url, token=server.token, chat_id=server.chat_id)
         refusal = telegram_error(403, f"Forbidden: kicked, /bot{server.token}/")
@@ -79,14 +79,14 @@ async def telegram() -> AsyncIterator[Bench]:
 
 @contextlib.asynccontextmanager
 async def slack_hook() -> AsyncIterator[Bench]:
-    async with FakeSlack() as server, Http(allow_private=False, deadline_secs=0.5) as http:
+    async with FakeSlack() as server, Http(allow_private=False, deadline_secs=1.5) as http:
         server.limits.interval_secs = 0.0
         yield Bench(Slack(http, webhook=server.webhook), lambda: _slack(server), (server.secret,), server)
 
 
 @contextlib.asynccontextmanager
 async def slack_bot() -> AsyncIterator[Bench]:
-    async with FakeSlack() as server, Http(allow_private=False, deadline_secs=0.5) as http:
+    async with FakeSlack() as server, Http(allow_private=False, deadline_secs=1.5) as http:
         server.limits.interval_secs = 0.0
         made = Slack(http, token=server.token, channel=server.channel, api_base=f"{server.url}/api")
         refusal = answer(200, {"ok": False, "error": f"invalid_auth {server.token}"})
@@ -102,7 +102,7 @@ def _slack(server: FakeSlack) -> list[str]:
 async def sms() -> AsyncIterator[Bench]:
     async with FakeSms() as server:
         server.limits.interval_secs = 0.0
-        made = Sms(_with_secret(server), allow_private=False, deadline_secs=0.5)
+        made = Sms(_with_secret(server), allow_private=False, deadline_secs=1.5)
         yield Bench(made, lambda: server.texts, ("canary-sms",), server)
 
 
@@ -110,7 +110,7 @@ async def sms() -> AsyncIterator[Bench]:
 async def anything() -> AsyncIterator[Bench]:
     async with FakeSms() as server:
         server.limits.interval_secs = 0.0
-        made = Apprise(_with_secret(server), allow_private=False, deadline_secs=0.5)
+        made = Apprise(_with_secret(server), allow_private=False, deadline_secs=1.5)
 
         def seen() -> list[str]:
             return [f"{call.payload['title']}\n{call.shown}" for call in server.delivered]

@@ -43,7 +43,7 @@ async def server() -> AsyncIterator[FakeSms]:
 
 @pytest.fixture
 def sms(server: FakeSms) -> Sms:
-    return Sms(server.json_url, allow_private=False, deadline_secs=0.5)
+    return Sms(server.json_url, allow_private=False, deadline_secs=1.5)
 
 
 @pytest.mark.parametrize(
