@@ -20,7 +20,7 @@ PART = Part("<b>rich</b> &amp; so on", "rich & so on")
 
 @pytest.fixture
 async def http() -> AsyncIterator[Http]:
-    async with Http(allow_private=False, deadline_secs=1.5) as made:
+    async with Http(allow_private=False, deadline_secs=0.5) as made:
         yield made
 
 
