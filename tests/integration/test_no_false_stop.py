@@ -17,8 +17,8 @@ from fleawatch.settings import Settings
 from fleawatch.topics import ensure_topics
 from running import workers
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(420)]
-FLOOR_SECS = 4.0
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(900)]
+MORE_SECS = 4.0  # for looks that take place each second, and what is under way
 BOTS = 8
 
 
@@ -42,15 +42,17 @@ def last_sign(agent_id: str) -> tuple[bytes, bytes]:
 
 
 @pytest.mark.parametrize(
-    "away_secs",
+    ("floor_secs", "away_secs"),
     [
-        pytest.param(3 * FLOOR_SECS, id="three times what is silence"),
-        pytest.param(120.0, id="two minutes", marks=pytest.mark.slow),
+        pytest.param(6.0, 18.0, id="three times what is silence"),
+        pytest.param(90.0, 120.0, id="two minutes", marks=pytest.mark.slow),
     ],
 )
-async def test_the_broker_is_away_and_then_everybody_restarts(tmp_path: Path, away_secs: float) -> None:
-    """Real kits, a real monitor with a floor of 4 s. Breaks where silence of ours is taken for silence of theirs; and, at the
-    end, where an agent that is really silent is not told.
+async def test_the_broker_is_away_and_then_everybody_restarts(
+    tmp_path: Path, floor_secs: float, away_secs: float
+) -> None:
+    """Real kits, a real monitor. Breaks where silence of ours is taken for silence of theirs; and, at the end, where an agent
+    that is really silent is not told. Kits are back within seconds: the floor must not be below that.
     """
     async with Broker(tmp_path / "kafka", properties=FAST_CLEANING, java_options=QUICK) as broker:
         settings = Settings(
@@ -68,26 +70,26 @@ async def test_the_broker_is_away_and_then_everybody_restarts(tmp_path: Path, aw
                 while len(await beats(settings)) < BOTS:  # noqa: ASYNC110 they are threads and processes
                     await asyncio.sleep(0.5)
 
-        with workers(settings, 1, tmp_path, liveness_floor_secs=str(FLOOR_SECS)) as monitor:
+        with workers(settings, 1, tmp_path, liveness_floor_secs=str(floor_secs)) as monitor:
             first, second = ExitStack(), ExitStack()
             deploy(first)
             await everybody_is_heard()
-            await asyncio.sleep(2 * FLOOR_SECS)  # the monitor knows them all
+            await asyncio.sleep(2 * MORE_SECS)  # the monitor knows them all
             await asyncio.to_thread(broker.kill)
             await asyncio.sleep(away_secs)
             await asyncio.to_thread(broker.start)
             await everybody_is_heard()
-            await asyncio.sleep(2 * FLOOR_SECS)
+            await asyncio.sleep(floor_secs + MORE_SECS)
             await asyncio.to_thread(first.close)  # they say that they stop
             await asyncio.to_thread(deploy, second)
             await everybody_is_heard()
-            await asyncio.sleep(2 * FLOOR_SECS)
+            await asyncio.sleep(floor_secs + MORE_SECS)
             told = await rules_of_alerts(settings)
             assert not {"agent_stopped", "fleet_silent", "agent_unmonitored"} & told.keys(), (
                 f"{told}\n{monitor.logs()}"
             )
             await produce(broker.bootstrap, settings.topic("health"), [last_sign("lost")])
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(floor_secs + 60):
                 while (await rules_of_alerts(settings))["agent_stopped"] != 1:  # noqa: ASYNC110
                     await asyncio.sleep(0.5)
             await asyncio.to_thread(second.close)
