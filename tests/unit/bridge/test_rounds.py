@@ -58,7 +58,7 @@ async def test_who_hangs_or_babbles_delays_no_other() -> None:
         ]
     assert len(gaps) >= 20 * 2
     assert max(gaps) < 1.0 + 2 * JITTER + BUSY_SECS
-    assert min(gaps) > 0.0
+    assert min(gaps) > 1.0 - 2 * JITTER - BUSY_SECS
     assert rounds.late_secs < BUSY_SECS
     for target in well:
         assert sent["equity", target.agent_id] == sent["health", target.agent_id] >= 3
