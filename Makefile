@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 ARGS ?=
 SEEDS ?= 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20
+PROCESSES ?= 4
 export PYTHON
 
 .PHONY: help install adapters test demo lint format types generate manifests lock faults fuzz compiled test-compiled bench clean
@@ -52,11 +53,8 @@ manifests: install ## Check the Dockerfile, the Compose file and k8s/, and run t
 lock: install ## Resolve the dependencies anew; ARGS="--upgrade" or ARGS="-P aiohttp" to move them
 	requirements/lock.sh $(ARGS)
 
-faults: install ## Every fault at full length, 20 seeds, and the report in docs/reliability.md: hours; ARGS="-k zombie" narrows it
-	rm -f build/faults.jsonl
-	FLEAWATCH_TEST_FAULT_SEEDS=$(SEEDS) $(BIN)/pytest -m slow $(ARGS)
-	FLEAWATCH_TEST_KILLS=10 FLEAWATCH_TEST_SEEDS=1,2,3 $(BIN)/pytest tests/integration/test_crash_monitor.py tests/integration/engine/test_crash.py $(ARGS)
-	PYTHONPATH=tests:docs $(BIN)/python -m faults.report docs/reliability.md
+faults: compiled ## Every fault at full length, 20 seeds, and the report in docs/reliability.md: two hours; ARGS="-k zombie" narrows it
+	FLEAWATCH_TEST_FAULT_SEEDS=$(SEEDS) PROCESSES=$(PROCESSES) tests/faults/all.sh $(ARGS)
 
 fuzz: install ## Poison input, guided by coverage, for ten minutes (Linux on x86-64); ARGS="-max_total_time=60"
 	@cmp -s requirements/fuzz.lock .venv/fuzz.lock || requirements/fuzz.sh

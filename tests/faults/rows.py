@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 
 from aiokafka import AIOKafkaProducer
 
-from faults.arena import Arena, ready, resident_mb, start
+from engine_app.job import exit_code
+from faults.arena import PATIENCE_SECS, Arena, ready, resident_mb, start
 from faults.load import CLIENT
 from faults.pulse import Pulse
 from faults.quota import exempt, limit_producers
@@ -30,6 +31,13 @@ async def rapid_kills(arena: Arena) -> None:
     for _ in range(max(6, round(30 * arena.scale))):
         await asyncio.sleep(arena.rng.uniform(0.1, 1.0))
         await asyncio.to_thread(arena.kill)
+
+
+async def replace_the_dead(arena: Arena) -> None:
+    """Workers that kill themselves are replaced by others, which do not."""
+    for index in range(len(arena.fleet.workers)):
+        assert await exit_code(arena.fleet, index, PATIENCE_SECS) == -signal.SIGKILL
+        await asyncio.to_thread(arena.kill, index)
 
 
 async def terminated(arena: Arena) -> None:

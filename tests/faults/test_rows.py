@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +9,19 @@ from pathlib import Path
 import pytest
 
 from conftest import FAST_CLEANING
-from engine_app.job import exit_code
 from faults.arena import PATIENCE_SECS, RATE, Arena
 from faults.endpoint import get
-from faults.report import note, note_figures
-from faults.rows import OF_THE_BROKER, ROWS, Row, five_times, hostile_input, mixed, rapid_kills
+from faults.report import note
+from faults.rows import (
+    OF_THE_BROKER,
+    ROWS,
+    Row,
+    five_times,
+    hostile_input,
+    mixed,
+    rapid_kills,
+    replace_the_dead,
+)
 from faults.verdict import Verdict
 from fleawatch.local.broker import QUICK, Broker
 from fleawatch.local.ports import free_ports
@@ -24,14 +31,6 @@ from fleawatch.topics import ensure_topics
 SEEDS = [int(seed) for seed in os.environ.get("FLEAWATCH_TEST_FAULT_SEEDS", "1,2,3").split(",")]
 SCALE = float(os.environ.get("FLEAWATCH_TEST_FAULT_SCALE", "1"))
 SHORT = 0.2
-MUTATIONS = {  # by what the first workers break: what their successors do
-    "commit-first,die:after-commit": "none",  # offsets before state and outputs
-    "outputs-unawaited,die:after-state": "none",  # state before outputs
-    "die:after-state": "no-guard",  # states do not know which records they reflect
-    "no-dedup": "no-dedup",
-    "no-recovery": "no-recovery",  # events are taken before the state was read back
-}
-MANY_RESTARTS = 0.02  # of agents, by event: what is replayed over a restart is of an epoch that has ended
 STAGES = ("before-outputs", "before-state", "after-state", "after-commit")
 KILLS_IN_RECOVERY = 5
 
@@ -74,8 +73,8 @@ async def test_in_short(topics: Settings, tmp_path: Path, seed: int, record_prop
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_in_full(
     topics: Settings, tmp_path: Path, name: str, seed: int, record_property: Record
 ) -> None:
@@ -87,8 +86,8 @@ async def test_in_full(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", OF_THE_BROKER)
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_of_the_broker(
     settings: Settings, tmp_path: Path, name: str, seed: int, record_property: Record
 ) -> None:
@@ -99,16 +98,9 @@ async def test_of_the_broker(
         await run(name, warm(OF_THE_BROKER[name]), arena, seed, record_property)
 
 
-async def replace_the_dead(arena: Arena) -> None:
-    """Workers that kill themselves are replaced by others, which do not."""
-    for index in range(len(arena.fleet.workers)):
-        assert await exit_code(arena.fleet, index, PATIENCE_SECS) == -signal.SIGKILL
-        await asyncio.to_thread(arena.kill, index)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_killed_at_each_stage(
     topics: Settings, tmp_path: Path, stage: str, seed: int, record_property: Record
 ) -> None:
@@ -158,26 +150,3 @@ async def recovering(arena: Arena, port: int) -> None:
 
 def agents_shown(answer: tuple[int, str]) -> int:
     return sum(line.startswith("purpleflea_equity") for line in answer[1].splitlines())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("broken", MUTATIONS)
-async def test_a_broken_rule_is_noticed(topics: Settings, tmp_path: Path, broken: str) -> None:
-    """The suite can fail: each of these breaks one rule of the monitor, and the verdict must say so."""
-    arena = Arena.begin(topics, 1, tmp_path, scale=SHORT, fault=broken)
-    arena.load.restarts = MANY_RESTARTS
-    loading = asyncio.create_task(arena.load.run(RATE))
-    with arena.fleet:
-        arena.fleet.from_now_on(FAULT=MUTATIONS[broken])
-        if "die" in broken:
-            await replace_the_dead(arena)
-        else:
-            await arena.warm()
-            for index in range(len(arena.fleet.workers)):
-                await asyncio.to_thread(arena.kill, index)
-        await asyncio.sleep(5)
-        arena.load.stop()
-        await loading
-        verdict = await arena.end()
-    note_figures(f"mutation: {broken}, then {MUTATIONS[broken]}", {"wrong": verdict.lost + verdict.doubled})
-    assert verdict.lost + verdict.doubled > 0

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Every fault at full length, and the report. What fails is named at the end; what comes after it runs nevertheless.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+compiled=(env PYTHONPATH=build/compiled .venv/bin/pytest --dist worksteal)
+failed=()
+
+part() {
+  printf '\n== %s (%d s)\n' "$1" "$SECONDS"
+  "${@:2}"
+  case $? in 0 | 5) ;; *) failed+=("$1") ;; esac # 5: ARGS selected none of these
+}
+
+rm -f build/faults.jsonl
+part "100,000 agents, alone" "${compiled[@]}" tests/faults/test_many_agents.py "$@"
+part "faults under load, by seed" "${compiled[@]}" -n "$PROCESSES" tests/faults/test_rows.py "$@"
+part "rules broken on purpose" .venv/bin/pytest -n "$PROCESSES" tests/faults/test_mutations.py "$@"
+part "kills of every job" env FLEAWATCH_TEST_KILLS=10 FLEAWATCH_TEST_SEEDS=1,2,3 "${compiled[@]}" -n "$PROCESSES" \
+  tests/integration/test_crash_monitor.py tests/integration/engine/test_crash.py "$@"
+part "long outages and storms" "${compiled[@]}" -n 2 -m slow --ignore tests/faults tests "$@"
+part "the report" env PYTHONPATH=tests:docs .venv/bin/python -m faults.report docs/reliability.md
+
+printf '\n%d s; failed: %s\n' "$SECONDS" "$(printf '%s; ' "${failed[@]:-none}")"
+[ ${#failed[@]} = 0 ]
