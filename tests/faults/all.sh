@@ -13,7 +13,7 @@ part() {
 
 rm -f build/faults.jsonl
 part "100,000 agents, alone" "${compiled[@]}" tests/faults/test_many_agents.py "$@"
-part "faults under load, by seed" "${compiled[@]}" -n "$PROCESSES" tests/faults/test_rows.py "$@"
+part "faults under load, by seed" "${compiled[@]}" -n "$PROCESSES" tests/faults/test_rows.py tests/faults/test_people.py "$@"
 part "rules broken on purpose" .venv/bin/pytest -n "$PROCESSES" tests/faults/test_mutations.py "$@"
 part "kills of every job" env FLEAWATCH_TEST_KILLS=10 FLEAWATCH_TEST_SEEDS=1,2,3 "${compiled[@]}" -n "$PROCESSES" \
   tests/integration/test_crash_monitor.py tests/integration/engine/test_crash.py "$@"

@@ -43,6 +43,8 @@ WORDS = {
     "pause_p95_secs": "nothing committed for {:g} s (p95)",
     "alert_secs": "slowest alert {:g} s",
     "recovery_secs": "ready again after {:g} s",
+    "told_again": "{:,} messages came again, at most",
+    "told_secs": "the last was read {:g} s later",
     "wrong": "noticed: {:,} lost or doubled",
     "series": "{:,} agents shown",
 }
@@ -57,7 +59,7 @@ def table(runs: list[dict[str, Any]]) -> str:
         "| fault | runs | injected | events | lost | doubled | repeats, at most | caught up within | noted |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for name, of_row in rows.items():
+    for name, of_row in sorted(rows.items()):
         worst = {key: max(run[key] for run in of_row) for key in of_row[0] if key not in {"row", "seed"}}
         said = "; ".join(words.format(worst[key]) for key, words in WORDS.items() if key in worst)
         cells = [name, lengths(of_row)]

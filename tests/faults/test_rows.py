@@ -1,7 +1,6 @@
 """Every fault of `faults.rows` under load, by seed: nothing lost, nothing counted twice, at most the repeats of a crash."""
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import FAST_CLEANING
-from faults.arena import PATIENCE_SECS, RATE, Arena
+from faults.arena import PATIENCE_SECS, RATE, SCALE, SEEDS, Arena
 from faults.endpoint import get
 from faults.report import note
 from faults.rows import (
@@ -28,8 +27,6 @@ from fleawatch.local.ports import free_ports
 from fleawatch.settings import Settings
 from fleawatch.topics import ensure_topics
 
-SEEDS = [int(seed) for seed in os.environ.get("FLEAWATCH_TEST_FAULT_SEEDS", "1,2,3").split(",")]
-SCALE = float(os.environ.get("FLEAWATCH_TEST_FAULT_SCALE", "1"))
 SHORT = 0.2
 STAGES = ("before-outputs", "before-state", "after-state", "after-commit")
 KILLS_IN_RECOVERY = 5
