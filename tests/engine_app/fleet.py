@@ -9,9 +9,27 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 TESTS = Path(__file__).resolve().parents[1]
+
+
+class Process(Protocol):
+    """What is used of a `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, sig: int) -> None: ...
+
+    def kill(self) -> None: ...
 
 
 class Fleet:
@@ -31,12 +49,16 @@ class Fleet:
         self._logs: dict[int, Path] = {}
         self.workers = [self._start(index) for index in range(size)]
 
-    def _start(self, index: int) -> "subprocess.Popen[bytes]":
+    def _start(self, index: int) -> "Process":
         self._starts += 1
         command = [part.replace("{worker}", str(index)) for part in self._command]
         self._logs[index] = self._log_dir / f"worker-{index}-{self._starts}.log"
-        with self._logs[index].open("wb") as log:
-            return subprocess.Popen(command, env=self._env, stdout=log, stderr=subprocess.STDOUT)
+        self._logs[index].touch()
+        return self._launch(command, self._logs[index])
+
+    def _launch(self, command: Sequence[str], log: Path) -> "Process":
+        with log.open("wb") as file:
+            return subprocess.Popen(command, env=self._env, stdout=file, stderr=subprocess.STDOUT)
 
     def ready(self) -> bool:
         """Every worker that runs now has been ready once: one that is told to stop before it can hear that just dies."""

@@ -143,7 +143,7 @@ async def exit_code(fleet: Fleet, index: int = 0, seconds: float = PATIENCE_SECS
     worker = fleet.workers[index]
     for _ in range(int(seconds / 0.2)):
         if worker.poll() is not None:
-            return worker.returncode
+            return worker.wait()
         await asyncio.sleep(0.2)
     raise AssertionError(f"still running after {seconds:.0f} s\n{fleet.logs()}")
 

@@ -13,12 +13,17 @@ part() {
 
 rm -f build/faults.jsonl
 part "100,000 agents, alone" "${compiled[@]}" tests/faults/test_many_agents.py "$@"
-part "faults under load, by seed" "${compiled[@]}" -n "$PROCESSES" tests/faults/test_rows.py tests/faults/test_people.py "$@"
+"${compiled[@]}" -n 2 -m slow --ignore tests/faults tests "$@" >build/outages.log 2>&1 & # they wait, most of the time
+outages=$!
+trap 'kill $outages 2>/dev/null' EXIT
+part "faults under load, by seed" "${compiled[@]}" -n "$PROCESSES" -m slow tests/faults/test_rows.py tests/faults/test_people.py "$@"
 part "rules broken on purpose" .venv/bin/pytest -n "$PROCESSES" tests/faults/test_mutations.py "$@"
+part "as in CI" env FLEAWATCH_TEST_FAULT_SEEDS=1,2,3 "${compiled[@]}" -n "$PROCESSES" -m "not slow" tests/faults "$@"
 part "kills of every job" env FLEAWATCH_TEST_KILLS=10 FLEAWATCH_TEST_SEEDS=1,2,3 "${compiled[@]}" -n "$PROCESSES" \
   tests/integration/test_crash_monitor.py tests/integration/engine/test_crash.py "$@"
-part "long outages and storms" "${compiled[@]}" -n 2 -m slow --ignore tests/faults tests "$@"
+part "long outages and storms" wait $outages
+cat build/outages.log
 part "the report" env PYTHONPATH=tests:docs .venv/bin/python -m faults.report docs/reliability.md
 
-printf '\n%d s; failed: %s\n' "$SECONDS" "$(printf '%s; ' "${failed[@]:-none}")"
+printf '\n%d s; failed: %s\n' "$SECONDS" "$([ ${#failed[@]} = 0 ] && echo none || printf '%s; ' "${failed[@]}")"
 [ ${#failed[@]} = 0 ]

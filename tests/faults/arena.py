@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from engine_app.fleet import Fleet, python
+from engine_app.fleet import Fleet
+from engine_app.forked import ForkedFleet
 from engine_app.log import wait_for_no_lag
+from faults import worker
 from faults.load import Load
 from faults.verdict import Verdict, judge
 from fleawatch.local.broker import Broker
@@ -109,4 +111,4 @@ def start(settings: Settings, size: int, directory: Path, fault: str = "none", *
     """Monitor workers with `fault` built in: see `faults.worker`."""
     directory.mkdir(parents=True, exist_ok=True)
     env = environment(settings, data_dir=str(directory / "data"), **more) | {"FAULT": fault}
-    return Fleet(python("-m", "faults.worker", "--loglevel", "info"), size, directory, env)
+    return ForkedFleet(worker.main, ["worker", "--loglevel", "info"], size, directory, env)

@@ -13,7 +13,7 @@ from fleawatch.settings import Settings
 
 STEP_SECS = 5.0  # event time between two events of a bot: hours of history, sent within minutes
 BEGAN_SECS = 80_000.0  # ago: no event is in the future, and none is a day old, which would make it history
-TICK_SECS = 0.05  # bots report on a timer's tick; what each tick costs is not what is tested
+TICK_SECS = 0.1  # bots report on a timer's tick; what each tick costs is not what is tested
 CLIENT = "fault-load"
 EPOCH = 1_700_000_000_000
 

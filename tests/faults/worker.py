@@ -1,4 +1,4 @@
-"""`fleawatch worker` with a fault built in: `FAULT=… python -m faults.worker`.
+"""`fleawatch worker` with a fault built in, which the variable FAULT names.
 
 - `none`;
 - `die:STAGE` (see `engine_app.faults`): SIGKILL to oneself at a stage of the first barrier that has something to commit;
@@ -70,6 +70,6 @@ def build_in(fault: str) -> None:
         engine.BatchApp.restore = begin_with_nothing  # type: ignore[method-assign]  # that is the fault
 
 
-if __name__ == "__main__":
+def main() -> None:
     build_in(os.environ.get("FAULT", "none"))
     worker()

@@ -11,6 +11,7 @@ import pytest
 
 from conftest import FAST_CLEANING
 from engine_app.log import produce, read_all
+from faults.arena import ready
 from fleawatch import Emitter
 from fleawatch.local.broker import QUICK, Broker
 from fleawatch.settings import Settings
@@ -44,7 +45,7 @@ def last_sign(agent_id: str) -> tuple[bytes, bytes]:
 @pytest.mark.parametrize(
     ("floor_secs", "away_secs"),
     [
-        pytest.param(6.0, 18.0, id="three times what is silence"),
+        pytest.param(4.0, 12.0, id="three times what is silence"),
         pytest.param(90.0, 120.0, id="two minutes", marks=pytest.mark.slow),
     ],
 )
@@ -74,6 +75,7 @@ async def test_the_broker_is_away_and_then_everybody_restarts(
             first, second = ExitStack(), ExitStack()
             deploy(first)
             await everybody_is_heard()
+            await ready(monitor)
             await asyncio.sleep(2 * MORE_SECS)  # the monitor knows them all
             await asyncio.to_thread(broker.kill)
             await asyncio.sleep(away_secs)

@@ -1,6 +1,7 @@
 """Who has gone silent, and whose equity has, judged only by a worker that is itself reading at the end of the log."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from faust.types import TP
 
@@ -19,30 +20,42 @@ from fleawatch.telemetry import Telemetry
 FETCH_STALE_SECS = 5.0
 
 
+class Heard(NamedTuple):
+    """Everything that was appended between these times has been applied, and nothing is known of what came later."""
+
+    since: float
+    until: float
+
+
 class Reading:
-    """Since when each partition has been read at its end without a fetch error."""
+    """From when to when each partition has been read at its end without a fetch error."""
 
     def __init__(self, app: BatchApp) -> None:
         self._app = app
-        self._ends: dict[TP, int] = {}
+        self._looks: dict[TP, tuple[int, float]] = {}  # end of the log, and when it was there
         self._since: dict[TP, float] = {}
 
-    def since(self, tp: TP, now: float) -> float | None:
+    def heard(self, tp: TP, now: float) -> Heard | None:
         """None: not at the end now. At the end is who has applied all that was there at the last look."""
         progress = self._app.batch_consumer.progress(tp)
         if progress is None:
             self.forget(tp)
             return None
         cursor, end, answered = progress
-        last_end = self._ends.get(tp, end)
-        self._ends[tp] = end
+        last_end, last_answered = self._looks.get(tp, (end, answered))
+        self._looks[tp] = end, answered
         if cursor < last_end or now - answered > FETCH_STALE_SECS:
             self._since.pop(tp, None)
             return None
-        return self._since.setdefault(tp, now)
+        return Heard(self._since.setdefault(tp, now), answered if cursor >= end else last_answered)
+
+    def since(self, tp: TP, now: float) -> float | None:
+        """Since when it has been read at its end; None: it is not."""
+        heard = self.heard(tp, now)
+        return None if heard is None else heard.since
 
     def forget(self, tp: TP) -> None:
-        self._ends.pop(tp, None)
+        self._looks.pop(tp, None)
         self._since.pop(tp, None)
 
     def keep_only(self, owned: list[TP]) -> None:
@@ -86,22 +99,23 @@ class Liveness:
         for gone in self._looks.keys() - {tp.partition for tp in owned}:
             del self._looks[gone]
         for tp in owned:
-            since = self._reading.since(tp, now)
+            health = self._reading.heard(tp, now)
             other = equity.get(tp.partition)
-            equity_since = None if other is None else self._reading.since(other, now)
-            if since is not None:
-                self._check_partition(
-                    tp, now, since, None if equity_since is None else max(since, equity_since)
-                )
+            both = None if other is None else self._reading.heard(other, now)
+            if health is not None:
+                if both is not None:
+                    both = Heard(max(health.since, both.since), min(health.until, both.until))
+                self._check_partition(tp, now, health, both)
 
     def look_again(self) -> None:
         """At every agent with the next check: rules or the registry have changed."""
         for looks in self._looks.values():
             looks.forget()
 
-    def _check_partition(self, tp: TP, now: float, since: float, both_since: float | None) -> None:
+    def _check_partition(self, tp: TP, now: float, health: Heard, both: Heard | None) -> None:
+        """Silence is known up to the last answer, not up to now: the broker may just have died."""
         states = self._health.states(tp.partition)
-        equity = {} if both_since is None else self._equity.states(tp.partition)
+        equity = {} if both is None else self._equity.states(tp.partition)
         looks = self._looks.setdefault(tp.partition, Looks())
         for key in looks.due(states, now):
             state = states[key]
@@ -111,12 +125,13 @@ class Liveness:
             entry = self._registry.entry(state.agent_id)
             side = Side(
                 other,
-                both_since,
+                None if both is None else both.since,
                 entry.equity_interval_secs,
                 self._refusals.since(tp.partition, key, received),
             )
-            outputs = stopped(state, now, since) + unmonitored(state, side, now)
-            looks.again(key, next_look(state, side, now, since))
+            outputs = stopped(state, health.until, health.since)
+            outputs += unmonitored(state, side, health.until if both is None else both.until)
+            looks.again(key, next_look(state, side, now, health.since))
             if outputs:
                 self._health.dirty(tp.partition).add(key)
                 self.on_changed(tp.partition, (key,))

@@ -111,7 +111,10 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         state = assignment.state_value(key)
         if state.highwater is None or state.timestamp is None or not state.has_valid_position:
             return None
-        return FetchState(state.position, state.highwater, state.timestamp / 1000)
+        answered = (
+            state.timestamp / 1000
+        )  # before the end: the fetcher, in its thread, writes them in the other order
+        return FetchState(state.position, state.highwater, answered)
 
 
 def beyond_the_end(tp: TP, what: str, offset: int, end: int) -> LogTruncated:

@@ -8,7 +8,7 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from core_records import START, Rec, Run, equity_event, health_event, records
-from fleawatch.agents.liveness import FETCH_STALE_SECS, Liveness, Reading
+from fleawatch.agents.liveness import FETCH_STALE_SECS, Heard, Liveness, Reading
 from fleawatch.agents.refusals import MOST, Refusals
 from fleawatch.core.health_state import HealthState
 from fleawatch.core.pipeline import health_pipeline
@@ -64,26 +64,26 @@ def reading(worker: Worker) -> Reading:
 
 def test_at_the_end_is_who_applied_what_was_there_at_the_last_look() -> None:
     worker = Worker((5, 5, 100.0))
-    since = reading(worker)
-    assert since.since(HEALTH, 100.0) == 100.0
-    worker.progress_now = (5, 9, 101.0)  # four have just arrived: not behind
-    assert since.since(HEALTH, 101.0) == 100.0
+    ours = reading(worker)
+    assert ours.heard(HEALTH, 100.2) == Heard(100.2, 100.0)
+    worker.progress_now = (5, 9, 101.0)  # four have just arrived: not behind, and not heard yet
+    assert ours.heard(HEALTH, 101.2) == Heard(100.2, 100.0)
     worker.progress_now = (8, 12, 102.0)  # one of them is still not applied: behind
-    assert since.since(HEALTH, 102.0) is None
+    assert ours.heard(HEALTH, 102.2) is None
     worker.progress_now = (12, 12, 103.0)
-    assert since.since(HEALTH, 103.0) == 103.0
+    assert ours.heard(HEALTH, 103.2) == Heard(103.2, 103.0)
 
 
 @pytest.mark.parametrize("gap", [None, (5, 5, 100.0)])
 def test_a_gap_in_our_reading_starts_the_grace_anew(gap: tuple[int, int, float] | None) -> None:
     """Breaks when agents are called stopped because a broker or a rebalance kept *us* from hearing them."""
     worker = Worker((5, 5, 100.0))
-    since = reading(worker)
-    assert since.since(HEALTH, 100.0) == 100.0
+    ours = reading(worker)
+    assert ours.heard(HEALTH, 100.0) == Heard(100.0, 100.0)
     worker.progress_now = gap  # not ours for a while, or no answer from the broker
-    assert since.since(HEALTH, 101.0 + FETCH_STALE_SECS) is None
+    assert ours.heard(HEALTH, 101.0 + FETCH_STALE_SECS) is None
     worker.progress_now = (5, 5, 200.0)
-    assert since.since(HEALTH, 200.0) == 200.0
+    assert ours.heard(HEALTH, 200.0) == Heard(200.0, 200.0)
 
 
 def test_an_agent_that_died_while_no_worker_ran_is_found() -> None:
@@ -195,6 +195,23 @@ def test_refusals_are_bounded() -> None:
     assert refusals.since(0, b"agent-%d" % MOST, START + 1) == ""
     refusals.keep_only(set())
     assert refusals.since(0, b"agent-%d" % MOST, START) == ""
+
+
+def test_a_broker_that_has_just_died_makes_nobody_silent() -> None:
+    """Breaks where a grace that is shorter than `FETCH_STALE_SECS` runs on while nothing can be heard."""
+    agent = Monitored()
+    agent.live(1)
+    quick = replace(
+        DEFAULTS, silent_intervals=0.3, agent_stopped=replace(DEFAULTS.agent_stopped, threshold=3.0)
+    )
+    agent.health.state.use(quick)
+    assert agent.live(30) == []
+    for _ in range(int(FETCH_STALE_SECS) + 2):
+        agent.now += 1
+        agent.liveness.check()
+    assert not agent.worker.sent
+    agent.now += 100
+    assert agent.live(30) == []
 
 
 def test_other_rules_are_heeded_with_the_next_check() -> None:
