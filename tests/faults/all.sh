@@ -3,6 +3,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 compiled=(env PYTHONPATH=build/compiled .venv/bin/pytest --dist worksteal)
+alone=(tests/faults/test_many_agents.py tests/integration/test_{kit_outage,alert_storm,bridge_many}.py)
 failed=()
 
 part() {
@@ -12,8 +13,8 @@ part() {
 }
 
 rm -f build/faults.jsonl
-part "100,000 agents, alone" "${compiled[@]}" tests/faults/test_many_agents.py "$@"
-"${compiled[@]}" -n 2 -m slow --ignore tests/faults tests "$@" >build/outages.log 2>&1 & # they wait, most of the time
+part "bounds of time, alone" "${compiled[@]}" -m slow "${alone[@]}" "$@"
+"${compiled[@]}" -n 2 -m slow --ignore tests/faults "${alone[@]/#/--ignore=}" tests "$@" >build/outages.log 2>&1 & # mostly waiting
 outages=$!
 trap 'kill $outages 2>/dev/null' EXIT
 part "faults under load, by seed" "${compiled[@]}" -n "$PROCESSES" -m slow tests/faults/test_rows.py tests/faults/test_people.py "$@"
@@ -21,7 +22,7 @@ part "rules broken on purpose" .venv/bin/pytest -n "$PROCESSES" tests/faults/tes
 part "as in CI" env FLEAWATCH_TEST_FAULT_SEEDS=1,2,3 "${compiled[@]}" -n "$PROCESSES" -m "not slow" tests/faults "$@"
 part "kills of every job" env FLEAWATCH_TEST_KILLS=10 FLEAWATCH_TEST_SEEDS=1,2,3 "${compiled[@]}" -n "$PROCESSES" \
   tests/integration/test_crash_monitor.py tests/integration/engine/test_crash.py "$@"
-part "long outages and storms" wait $outages
+part "long outages" wait $outages
 cat build/outages.log
 part "the report" env PYTHONPATH=tests:docs .venv/bin/python -m faults.report docs/reliability.md
 
