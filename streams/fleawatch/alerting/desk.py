@@ -18,6 +18,7 @@ from typing import Final, Literal
 
 from fleawatch.alerting import letters, stages
 from fleawatch.alerting.book import Book
+from fleawatch.alerting.boxes import Box, Boxes
 from fleawatch.alerting.deliveries import Deliveries, measure
 from fleawatch.alerting.entry import Entry, GroupKey, Told
 from fleawatch.alerting.flood import Flood, Limits
@@ -36,8 +37,6 @@ MOST_DONE: Final = 4_096
 """Alerts of which is remembered what was done."""
 FULL: Final = 20_000
 """When so many records wait for their outcome, mornings and digests are no longer waited for."""
-_BOXES: Final = ("urgent", "ready", "gathering")
-"""Where alerts are that are told now, and those that wait for their group and go with it."""
 _SUPPRESSING: Final = frozenset({"silenced", "maintained", "explained"})
 _SWEEP_SECS: Final = 60.0
 _REFUSED_SECS: Final = 240.0
@@ -67,7 +66,7 @@ class Desk:
         self._book = Book(channel, routes, self.deliveries, agents, self._acks)
         self._done: OrderedDict[str, list[str]] = OrderedDict()  # also of alerts not heard of yet
         self._silences: dict[str, Silence] = {}
-        self._boxes: dict[str, dict[GroupKey, dict[str, Entry]]] = {name: {} for name in _BOXES}
+        self._boxes = Boxes()
         self._sent: dict[GroupKey, float] = {}  # when a group was told last
         self._updates: dict[str, None] = {}  # messages that do not show yet who looks after the alert
         self._dirty: set[str] = set()
@@ -164,7 +163,7 @@ class Desk:
         """The topic is another process's now: all is forgotten but what was delivered."""
         self.places.clear()
         self._book = Book(self.channel, self.routes, self.deliveries, self._agents, self._acks)
-        self._boxes = {name: {} for name in _BOXES}
+        self._boxes = Boxes()
         self._sent.clear()
         self._updates.clear()
         self._refused.clear()
@@ -176,14 +175,14 @@ class Desk:
     def next(self, now: float) -> Letter | None:
         """The letter to deliver now."""
         self._refresh(now)
-        pool = self._pool()
-        if not pool:
+        due = self._boxes.due()
+        if not due:
             return self._update(now)
-        if len(pool) <= self._room(now):
-            return self._group_letter(min(pool, key=lambda key: _oldest(pool[key])), now)
+        if len(due) <= self._room(now):
+            return self._group_letter(min(due, key=lambda key: _oldest(due[key])), now)
         if now < self.flood.next_digest():
             return None
-        groups = [*self._boxes["urgent"].items(), *self._boxes["ready"].items()]
+        groups = self._boxes.all_due()
         chosen = letters.worst_first(entry for _, group in groups for entry in group.values())
         if len(chosen) == 1:
             return dataclasses.replace(self._group_letter(groups[0][0], now), alone=False)
@@ -196,17 +195,13 @@ class Desk:
         if self._dirty or self._all_dirty:
             return now
         at = min(self._heap[0][0] if self._heap else inf, self._swept + _SWEEP_SECS)
-        if pool := self._pool():
-            free = len(pool) <= self._room(now) or now >= self.flood.next_digest()
+        if due := self._boxes.due():
+            free = len(due) <= self._room(now) or now >= self.flood.next_digest()
             return now if free else min(at, self.flood.next_change(now))
         return now if self._updates and self.flood.room(now, critical=False) > 0 else at
 
-    def _pool(self) -> dict[GroupKey, dict[str, Entry]]:
-        """What is to be told now: what is critical first."""
-        return self._boxes["urgent"] or self._boxes["ready"]
-
     def _room(self, now: float) -> float:
-        return self.flood.room(now, critical=bool(self._boxes["urgent"]))
+        return self.flood.room(now, critical=self._boxes.urgent)
 
     def told(self, letter: Letter, now: float, ref: str | None, attempts: int) -> list[Delivery]:
         """It was delivered, by `attempts` calls. What the log is to have before anything is committed."""
@@ -314,20 +309,12 @@ class Desk:
 
     def _follow(self, entry: Entry, verdict: Verdict, now: float) -> None:
         alert_id = entry.alert.alert_id
-        if entry.box is not None:
-            name, key = entry.box
-            group = self._boxes[name][key]
-            del group[alert_id]
-            if not group:
-                del self._boxes[name][key]
-        name = "gathering" if verdict.stage == "gathered" else ""
+        box: Box | None = "gathering" if verdict.stage == "gathered" else None
         if verdict.act == "tell":
-            name = "urgent" if entry.alert.severity == "CRITICAL" else "ready"
-        entry.box = (name, entry.group) if name else None
+            box = "urgent" if entry.alert.severity == "CRITICAL" else "ready"
+        self._boxes.move(entry, box)
         entry.owed = verdict.act != "quiet"
-        if name:
-            self._boxes[name].setdefault(entry.group, {})[alert_id] = entry
-        elif verdict.act == "quiet":
+        if box is None and verdict.act == "quiet":
             self._settle(entry)
             if verdict.stage in _SUPPRESSING and entry.suppressed != verdict.stage:
                 entry.suppressed = verdict.stage
@@ -359,8 +346,7 @@ class Desk:
             entry.place = None
 
     def _group_letter(self, key: GroupKey, now: float) -> Letter:
-        group = [entry for name in _BOXES for entry in self._boxes[name].get(key, {}).values()]
-        fresh = letters.worst_first(group)[: self.flood.limits.lines]
+        fresh = letters.worst_first(self._boxes.of_group(key))[: self.flood.limits.lines]
         first = fresh[0]
         note = letters.about(
             fresh, self._same_message(fresh), self.deliveries.refs, now,
