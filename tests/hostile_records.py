@@ -2,6 +2,10 @@
 
 import json
 import time
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.record.util import calc_crc32c
 
 from fleawatch_schemas.reasons import Reason
 
@@ -54,3 +58,23 @@ def hostile(agent: bytes) -> list[tuple[bytes | None, bytes | None, Reason]]:
             Reason.TOO_LARGE,
         ),  # compressed it is small: the broker takes it
     ]
+
+
+def with_unreadable_header(data: bytes | bytearray) -> bytearray:
+    """A batch, with the header name "zz" as bytes that are not UTF-8: Kafka takes any."""
+    spoilt = bytearray(data).replace(b"zz", b"\xff\xfe")
+    spoilt[17:21] = calc_crc32c(bytes(spoilt[21:])).to_bytes(4, "big")
+    return spoilt
+
+
+async def send_unreadable(
+    producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[tuple[bytes, bytes]]
+) -> None:
+    """(key, value) as one batch; the second record has a header name that is not UTF-8. `producer` is not idempotent."""
+    batch = producer.create_batch()
+    for number, (key, value) in enumerate(records):
+        headers = [("zz", b"x")] if number == 1 else []
+        assert batch.append(key=key, value=value, timestamp=int(time.time() * 1000), headers=headers)
+    made = with_unreadable_header(batch._build())
+    batch._buffer = made
+    await (await producer.send_batch(batch, topic, partition=partition))

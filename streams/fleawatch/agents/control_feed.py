@@ -16,6 +16,7 @@ from fleawatch.agents.control_book import ControlBook
 from fleawatch.agents.fleet_view import FleetView
 from fleawatch.control.records import opened
 from fleawatch.control.signing import BadSignature, Keyring
+from fleawatch.engine.fetch import tolerant_consumer
 from fleawatch.errors import BrokerUnavailable
 from fleawatch.settings import Settings
 from fleawatch.telemetry import Telemetry
@@ -62,7 +63,7 @@ class ControlFeed:
         Raises:
             BrokerUnavailable: nothing came for a minute.
         """
-        consumer = self._consumer = AIOKafkaConsumer(
+        consumer = self._consumer = tolerant_consumer(
             bootstrap_servers=self._bootstrap_servers, enable_auto_commit=False, auto_offset_reset="earliest"
         )
         await consumer.start()

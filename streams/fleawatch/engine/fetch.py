@@ -3,17 +3,23 @@
 aiokafka leads each record through three Python frames into a dataclass of eleven fields: a quarter of a worker's time per
 event. An agent reads four of them, and the parser's own record has those. The waiting is aiokafka's `fetched_records`,
 step by step; it leans on the internals of the one release that is pinned.
+
+Anybody who may write to a topic can write a record that the parser gives up on: Kafka takes any bytes for the name of a
+header. It must not end its readers, one after the other, for as long as the topic keeps it: it becomes `Unreadable`.
 """
 
 import asyncio
 import time
 from collections.abc import Collection, Container, Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.errors import CorruptRecordException
-from faust.types import TP
+
+if TYPE_CHECKING:
+    from faust.types import TP
 
 FETCH_BYTES = 16 * 1024 * 1024  # of a log that is read whole
 
@@ -40,6 +46,18 @@ class Fetched(Keyed, Protocol):
     def headers(self) -> list[tuple[str, bytes | None]]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """In place of a record that cannot be parsed, or that follows such a one in its batch. `value` says why: it is no JSON."""
+
+    offset: int
+    timestamp: int
+    timestamp_type: int
+    value: bytes | None
+    key: bytes | None = None
+    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
+
+
 class RecordConsumer(Protocol):
     """A consumer without a group that hands out records as they are."""
 
@@ -50,6 +68,23 @@ class RecordConsumer(Protocol):
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int
     ) -> Mapping[TopicPartition, Sequence[Keyed]]: ...
+
+
+def tolerant_consumer(**options: Any) -> AIOKafkaConsumer:
+    """aiokafka's, but that `getmany` hands out whole fetches, and `Unreadable` for what cannot be parsed."""
+    return _Tolerant(**options)  # type: ignore[no-untyped-call]
+
+
+class _Tolerant(AIOKafkaConsumer):
+    async def getmany(
+        self,
+        *partitions: TopicPartition,
+        timeout_ms: int = 0,
+        max_records: int | None = None,  # noqa: ARG002 -- aiokafka's signature
+    ) -> dict[TopicPartition, list[Any]]:
+        fetcher: Any = self._fetcher
+        with fetcher._subscriptions.fetch_context():
+            return await fetched(fetcher, partitions, (), timeout_ms / 1000)
 
 
 class WholeLog(AIOKafkaConsumer):
@@ -81,7 +116,7 @@ class WholeLog(AIOKafkaConsumer):
 
 
 async def fetched(
-    fetcher: Any, partitions: Collection[TP | TopicPartition], raw_topics: Container[str], seconds: float
+    fetcher: Any, partitions: "Collection[TP | TopicPartition]", raw_topics: Container[str], seconds: float
 ) -> dict[TopicPartition, list[Any]]:
     """What has arrived for `partitions`, waiting up to `seconds` for something: `Fetched` of `raw_topics`, else ConsumerRecords.
 
@@ -107,8 +142,10 @@ async def fetched(
             fetcher._notify(fetcher._wait_consume_future)
             if not is_result:
                 result.check_raise()
-            if records := take(result) if tp.topic in raw_topics else result.getall():
-                found[tp] = records
+            if records := take(result):
+                found[tp] = (
+                    records if tp.topic in raw_topics else [_consumer_record(tp, one) for one in records]
+                )
         left = deadline - time.monotonic()
         if found or left <= 0:
             return found
@@ -139,10 +176,35 @@ def take(result: Any) -> list[Fetched]:
                 raise CorruptRecordException(f"{result._topic_partition}: damaged batch at or after {wanted}")
             break
         if not batch.is_control_batch:
-            records.extend(batch)
+            before = len(records)
+            try:
+                records.extend(batch)
+            except (
+                UnicodeDecodeError,
+                CorruptRecordException,
+            ) as why:  # its checksum is good: it will never be better
+                first = records[-1].offset + 1 if len(records) > before else batch.base_offset
+                records += _unreadable(batch, first, why)
         fetch.next_fetch_offset = batch.next_offset
     result._update_position()
     result._partition_records = None
     if records and records[0].offset < wanted:  # Kafka sends whole batches
         return [record for record in records if record.offset >= wanted]
     return records
+
+
+def _unreadable(batch: Any, first: int, why: Exception) -> list[Unreadable]:
+    """For each offset of `batch` from `first` on."""
+    said = f"this record, or record {first} before it in its batch, cannot be parsed: {why}".encode()
+    return [
+        Unreadable(offset, batch.max_timestamp, batch.timestamp_type, said)
+        for offset in range(first, batch.next_offset)
+    ]
+
+
+def _consumer_record(tp: TopicPartition, record: Fetched) -> ConsumerRecord[bytes, bytes]:
+    key, value = record.key, record.value
+    return ConsumerRecord(
+        tp.topic, tp.partition, record.offset, record.timestamp, record.timestamp_type, key, value, None,
+        -1 if key is None else len(key), -1 if value is None else len(value), tuple(cast("Any", record.headers)),
+    )  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from fleawatch.engine.fetch import tolerant_consumer
 from fleawatch.errors import FleawatchError
 from fleawatch.local.servers import find_servers
 from fleawatch.notifiers.history import History, Look
@@ -118,7 +119,7 @@ class EquityHistory(History):
         return await asyncio.shield(self._connecting)
 
     async def _connect(self) -> AIOKafkaConsumer:
-        consumer = AIOKafkaConsumer(
+        consumer = tolerant_consumer(
             bootstrap_servers=find_servers(self._settings),
             enable_auto_commit=False,
             max_partition_fetch_bytes=4 * 1024 * 1024,

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from fleawatch.alerting import records
 from fleawatch.alerting.deeds import Deeds
 from fleawatch.alerting.records import Delivery, Record
 from fleawatch.core.outputs import Output
+from fleawatch.engine.fetch import tolerant_consumer
 from fleawatch.errors import BrokerUnavailable
 from fleawatch.notifiers.agent_labels import AgentLabels
 from fleawatch.settings import Settings
@@ -58,7 +59,7 @@ class Logbook:
         self._progress = asyncio.Event()
         self._name = settings.topic
         self._keyed_by_agent = range(settings.partitions)
-        self._consumer = AIOKafkaConsumer(
+        self._consumer = tolerant_consumer(
             bootstrap_servers=servers, enable_auto_commit=False, auto_offset_reset="earliest",
             max_partition_fetch_bytes=256 * 1024,
         )  # fmt: skip

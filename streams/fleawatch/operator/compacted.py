@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from fleawatch.engine.fetch import tolerant_consumer
 from fleawatch.engine.produce import batches
 from fleawatch.errors import BrokerUnavailable, TopicMismatch
 
@@ -89,7 +90,7 @@ async def read_all(
                     if record.offset < ends[tp]:
                         take(record)
 
-    consumer = AIOKafkaConsumer(
+    consumer = tolerant_consumer(
         bootstrap_servers=bootstrap_servers, enable_auto_commit=False, auto_offset_reset="earliest"
     )
     await _with(consumer, read, topic, bootstrap_servers)

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Final, Literal, NamedTuple, Self
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from fleawatch.control.entries import TOPIC as ENTRIES
@@ -27,6 +27,7 @@ from fleawatch.control.records import (
     sealed,
 )
 from fleawatch.control.signing import BadSignature, Keyring, Signer
+from fleawatch.engine.fetch import tolerant_consumer
 from fleawatch.errors import BrokerUnavailable, TopicMismatch
 from fleawatch.operator.compacted import read_latest, require_topics
 from fleawatch.settings import Settings
@@ -81,7 +82,7 @@ class ControlDesk:
         self._signer = Signer.of_settings(settings)
         self._keyring = Keyring.of_settings(settings)
         self._producer = AIOKafkaProducer(bootstrap_servers=servers, acks="all", enable_idempotence=True)
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False)
+        self._consumer = tolerant_consumer(bootstrap_servers=servers, enable_auto_commit=False)
 
     @property
     def signs(self) -> bool:

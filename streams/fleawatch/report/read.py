@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from fleawatch.engine.fetch import tolerant_consumer
 from fleawatch.errors import BrokerUnavailable, TopicMismatch
 from fleawatch.settings import Settings
 from fleawatch_schemas.partition import partition_for
@@ -31,7 +32,7 @@ class AgentTopics:
         self._say = say
         self._key = agent_id.encode()
         self._partition = partition_for(self._key, settings.partitions)
-        self._consumer = AIOKafkaConsumer(
+        self._consumer = tolerant_consumer(
             bootstrap_servers=bootstrap_servers,
             enable_auto_commit=False,
             max_partition_fetch_bytes=4 * 1024 * 1024,

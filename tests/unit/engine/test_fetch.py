@@ -13,20 +13,23 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 
-from fleawatch.engine.fetch import take
+from fleawatch.engine.fetch import Unreadable, take
+from hostile_records import with_unreadable_header
 
 TP = TopicPartition("equity", 3)
 CONTROL = 0x20  # of a batch's attributes
 ATTRIBUTES_AT = 21  # the two bytes behind the checksum
 
 
-def batch(first: int, count: int, *, compression: int = 0) -> bytearray:
-    """A batch as Kafka stores it, of records at the offsets from `first` on."""
+def batch(first: int, count: int, *, compression: int = 0, bad: int = -1) -> bytearray:
+    """A batch as Kafka stores it, of records at the offsets from `first` on; the one at `bad` has a header of no text."""
     builder = DefaultRecordBatchBuilder(2, compression, 0, -1, -1, -1, 1 << 20)
     for index in range(count):
         at = first + index
-        builder.append(index, 1000 + at, b"key-%d" % at, b"value-%d" % at, [("h", b"x")])
-    data = builder.build()
+        builder.append(
+            index, 1000 + at, b"key-%d" % at, b"value-%d" % at, [("zz" if at == bad else "h", b"x")]
+        )
+    data = builder.build() if bad < 0 else with_unreadable_header(builder.build())
     data[0:8] = first.to_bytes(8, "big")  # the broker sets it; the checksum does not cover it
     return data
 
@@ -97,3 +100,18 @@ async def test_a_fetch_from_before_a_seek_brings_nothing() -> None:
     state.seek(50)
     assert take(ours) == []
     assert state.position == 50
+
+
+@pytest.mark.parametrize("bad", [100, 102, 104])
+@pytest.mark.parametrize("wanted", [100, 103])
+async def test_what_cannot_be_parsed_ends_nobody(bad: int, wanted: int) -> None:
+    """Breaks (all workers, one after the other) where one record of anybody stops a partition for ever."""
+    ours, state = result(batch(100, 5, bad=bad) + batch(105, 2), wanted)
+    found = take(ours)
+    assert [one.offset for one in found] == list(range(wanted, 107))
+    assert state.position == 107
+    assert [one.offset for one in found if isinstance(one, Unreadable)] == list(range(max(bad, wanted), 105))
+    for one in found:
+        if isinstance(one, Unreadable):
+            assert (one.key, one.timestamp) == (None, 1104)
+            assert (one.value or b"").startswith(b"this record, or record %d before it in its batch" % bad)
