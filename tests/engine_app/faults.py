@@ -4,6 +4,7 @@ FAULTS is `none` or some of these, separated by commas:
 
 - `die:STAGE`: SIGKILL to oneself at a stage of the first barrier that has something to commit;
 - `drop`: every fifth delivery is dropped between the fetch and the agent; `drop-marked`: once, the one that holds MARK;
+- `timer-raises`: a timer changes a state, and raises before the change is whole;
 - `slow`: the agent takes a while after each batch, and says what it got;
 - mutations, which the tests must notice: `commit-first`, `outputs-unawaited`, `apply-all` (no cursor), `count-replays`.
 """
@@ -135,6 +136,17 @@ def main() -> None:
         vars(counting)["BatchApp"] = SlowApp  # the class that make_app builds
     app = counting.make_app(app_id, bootstrap, source, out, int(partitions), data_dir)
     app.barrier = FaultyBarrier(app)
+    if "timer-raises" in faults:
+
+        @app.timer(0.1)
+        async def change_in_part() -> None:
+            table = app.table_of(source)
+            for partition in table.held():
+                for key, tally in table.states(partition).items():
+                    tally.total += 1000
+                    table.dirty(partition).add(key)
+                    raise ValueError("half way")
+
     Worker(app, loglevel="INFO").execute_from_commandline()
 
 

@@ -206,6 +206,11 @@ class BatchApp(faust.App):
         self.barrier.halt()
         await self.crash(exc)
 
+    def _crash(self, reason: BaseException) -> None:
+        """Whatever crashed (a timer, a service) may have changed a state in part: the last barrier must not write that."""
+        self.barrier.halt()
+        super()._crash(reason)
+
     @property
     def batch_consumer(self) -> BatchConsumer:
         return cast("BatchConsumer", self.consumer)

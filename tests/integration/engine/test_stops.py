@@ -77,6 +77,16 @@ async def test_an_agent_that_raises(kafka: Kafka, tmp_path: Path) -> None:
             assert Tally.unpack(value).offset < 50
 
 
+async def test_a_timer_that_raises(kafka: Kafka, tmp_path: Path) -> None:
+    """Breaks where only agents halt the barrier: the last one, as the worker ends, would write what a rule changed in part."""
+    job = await Job.create(kafka.bootstrap, tmp_path, partitions=1)
+    await job.produce(numbers(100))
+    with job.workers(faults="timer-raises") as fleet:
+        assert await exit_code(fleet) not in {0, None}
+        assert "half way" in fleet.logs(1_000_000)
+    assert await finish(job) == []
+
+
 async def test_a_state_that_cannot_be_read(kafka: Kafka, tmp_path: Path) -> None:
     """Breaks when recovery is Faust's: it logs and hangs. One line names the record."""
     job = await Job.create(kafka.bootstrap, tmp_path, partitions=1)
