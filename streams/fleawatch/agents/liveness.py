@@ -87,11 +87,16 @@ class Liveness:
         self._health, self._equity, self._registry, self._refusals = health, equity, registry, refusals
         self._reading = Reading(app)
         self._looks: dict[int, Looks] = {}
+        self._checked = clock()
         self.on_changed: Callable[[int, tuple[bytes]], None] = lambda _partition, _keys: None
 
     def check(self) -> None:
         """Once a second."""
         now = self._clock()
+        if not 0 <= now - self._checked <= FETCH_STALE_SECS:  # we were suspended, or the clock was set
+            self._reading = Reading(self._app)
+            self._looks.clear()
+        self._checked = now
         owned = self._app.owned(self._health.source_topic)
         equity = {tp.partition: tp for tp in self._app.owned(self._equity.source_topic)}
         self._reading.keep_only([*owned, *equity.values()])

@@ -67,6 +67,8 @@ class RuleKeeper:
         """Other rules may hold for `agents` (None: for all): their states get them, and alerts are settled."""
         for topic, table in self._tables.items():
             for partition in table.held():
+                if not table.holds(partition):
+                    continue  # a rebalance came in another's turn
                 states = table.states(partition)
                 keys = (
                     list(states)

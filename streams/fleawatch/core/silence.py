@@ -76,7 +76,7 @@ def unmonitored(st: HealthState, side: Side, now: float) -> tuple[Output, ...]:
         return ()
     due = _equity_due(st, side, side.since)
     # alive is who gave a sign of life when equity was overdue: an agent that died is not called unmonitored first
-    holds = _judged(st) and st.received > due
+    holds = _judged(st) and st.received > due and now > due
     if not holds and rule.name not in st.alerts:
         return ()
     applied = _applied(side)

@@ -22,11 +22,15 @@ class Fence:
     def __init__(self, session_timeout: float, clock: Callable[[], float] = boot_time) -> None:
         self._limit = session_timeout - MARGIN_SECS
         self._clock = clock
-        self._confirmed = clock()
+        self._asked = self._confirmed = clock()
+
+    def ask(self) -> None:
+        """A request to be a member of the next generation is sent. Its answer can lie unread through a suspension."""
+        self._asked = self._clock()
 
     def confirm(self, at: float | None = None) -> None:
-        """The broker confirmed our membership; `at` is when the confirmed request was *sent*."""
-        self._confirmed = max(self._confirmed, self._clock() if at is None else at)
+        """The broker confirmed our membership; `at` is when the confirmed request was *sent*, by default the last of `ask`."""
+        self._confirmed = max(self._confirmed, self._asked if at is None else at)
 
     def now(self) -> float:
         return self._clock()

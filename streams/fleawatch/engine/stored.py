@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from fleawatch.engine.envelope import ENVELOPE, Rank, checked, offset_of, rank_of
-from fleawatch.engine.fetch import Keyed
+from fleawatch.engine.fetch import Keyed, Unreadable
 from fleawatch.engine.parts import SEPARATOR, split_key
 from fleawatch.errors import StateUnreadable
 
@@ -35,12 +35,14 @@ class Stored:
         """The next records.
 
         Raises:
-            StateUnreadable: the envelope of one is damaged or of an unknown version.
+            StateUnreadable: one cannot be parsed, or its envelope is damaged or of an unknown version.
         """
         only = self._only
         for record in records:
             key, value = record.key, record.value
             if key is None or value is None:
+                if isinstance(record, Unreadable):
+                    raise StateUnreadable(f"{self._where}@{record.offset}: {(value or b'').decode()}")
                 continue  # nobody deletes a state yet
             try:
                 checked(value)

@@ -1,14 +1,16 @@
 """The thread that owns the aiokafka consumer: fetching, seeking, and the heartbeats that keep the fence open."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ConsumerStoppedError
+from aiokafka.protocol.group import SyncGroupRequest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from fleawatch.engine.fence import Fence
 from fleawatch.engine.fetch import fetched
 from fleawatch.errors import LogTruncated
 
@@ -39,18 +41,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         await super().on_start()
-        coordinator = cast("Any", self._ensure_consumer()._coordinator)  # aiokafka types it partly
-        heartbeat = coordinator._do_heartbeat
-        fence = self.app.fence
-
-        async def confirmed_heartbeat() -> bool:
-            sent = fence.now()
-            ok: bool = await heartbeat()
-            if ok:
-                fence.confirm(sent)
-            return ok
-
-        coordinator._do_heartbeat = confirmed_heartbeat
+        keep_times(self._ensure_consumer()._coordinator, self.app.fence)
 
     async def _fetch_records(
         self,
@@ -77,6 +68,11 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         for tp, offset in positions.items():
             consumer.seek(TopicPartition(*tp), offset)
         return positions
+
+    async def ends(self, tps: Collection[TP]) -> dict[TP, int]:
+        """Where the logs end, as their leaders say."""
+        found = await self._ensure_consumer().end_offsets([TopicPartition(*tp) for tp in tps])
+        return {TP(*tp): end for tp, end in found.items()}
 
     async def starts(self, applied: Mapping[TP, int]) -> dict[TP, int]:
         """Where each input partition starts: at the committed offset, or at its log's begin where nothing was committed yet.
@@ -115,6 +111,25 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             state.timestamp / 1000
         )  # before the end: the fetcher, in its thread, writes them in the other order
         return FetchState(state.position, state.highwater, answered)
+
+
+def keep_times(coordinator: Any, fence: Fence) -> None:
+    """Tell `fence` when each request was sent that makes us a member or confirms it. `coordinator` is aiokafka's."""
+    heartbeat, send = coordinator._do_heartbeat, coordinator._send_req
+
+    async def confirmed_heartbeat() -> bool:
+        sent = fence.now()
+        ok: bool = await heartbeat()
+        if ok:
+            fence.confirm(sent)
+        return ok
+
+    async def timed_send(request: object) -> Any:
+        if isinstance(request, SyncGroupRequest):
+            fence.ask()
+        return await send(request)
+
+    coordinator._do_heartbeat, coordinator._send_req = confirmed_heartbeat, timed_send
 
 
 def beyond_the_end(tp: TP, what: str, offset: int, end: int) -> LogTruncated:

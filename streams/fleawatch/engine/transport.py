@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 
 STOP_SECS = 5.0  # for the producer to send what is left
+SEEK_SECS = 60.0
+"""For Kafka to say where to begin. Faust waits 90 s (`broker_request_timeout`) and then ends its recovery without a word."""
 PATIENCE_SECS = 5.0  # for a fetched batch to reach its agent while the agent is handed nothing else
 
 
@@ -60,12 +62,12 @@ class BatchConsumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Start over at the committed offsets. Recovery ends with it."""
-        async with self._seek_lock:
-            try:
+        try:
+            async with asyncio.timeout(SEEK_SECS), self._seek_lock:
                 positions = await self._seek_inputs()
-            except LogTruncated as exc:
-                await self.crash(exc)
-                raise
+        except (LogTruncated, TimeoutError) as exc:
+            await self.crash(exc)
+            raise
         self._committed_offset.update(cast("dict[TP, int | None]", positions))
 
     async def rewind(self) -> None:
@@ -78,9 +80,15 @@ class BatchConsumer(driver.Consumer):
         if self.app.rebalancing or not self.flow_active or self._seek_lock.locked():
             return
         positions = self.cursors.positions()
-        for tp, cursor in positions.items():
-            if (state := self._thread.fetch_state(tp)) and state.end < cursor:
-                raise beyond_the_end(tp, "applied", cursor, state.end)
+        beyond = [
+            tp
+            for tp, cursor in positions.items()
+            if (state := self._thread.fetch_state(tp)) and state.end < cursor
+        ]
+        if beyond:  # a new leader may say less for a moment to who fetches, not to who asks (KIP-207)
+            for tp, end in (await self._thread.call_thread(self._thread.ends, beyond)).items():
+                if end < positions[tp]:
+                    raise beyond_the_end(tp, "applied", positions[tp], end)
         held = [
             TP(topic, partition)
             for topic in self.app.batch_topics
@@ -183,6 +191,10 @@ class BatchConsumer(driver.Consumer):
             self.app.barrier.halt()
             await self.crash(exc)
             raise
+        if self.app.rebalancing:
+            return (
+                False  # what is in memory may be read anew before the commit is sent, which Kafka would take
+            )
         return await self._barrier(forced=False)
 
     async def wait_empty(self) -> None:

@@ -1,7 +1,9 @@
 """Ends a worker that stands still, so that its supervisor starts it anew: its partitions are held by nobody who reads them.
 
-Two ways of standing still. The consumer gets nothing while there is something to read: see `stall.py`. Or the event loop does
-not turn, while the consumer's own thread goes on with the heartbeats: a thread looks after that.
+Three ways of standing still. The consumer gets nothing while there is something to read: see `stall.py`. Kafka answers, and
+no heartbeat is confirmed: aiokafka stops coordinating at some errors (permissions among them) and waits to be asked about
+them, which Faust never does; others own our partitions by then. Or the event loop does not turn, while the consumer's own
+thread goes on with the heartbeats: a thread looks after that.
 
 The end is at once, without a last commit: what is committed is durable, and the rest is applied again, as after `kill -9`.
 """
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 LOOK_SECS = 1.0
 ASK_SECS = 5.0  # for Kafka to answer another client
 SILENT_SECS = 5.0  # an idle fetch is answered after a quarter of a second
+FENCED_LIMITS = 3  # a rebalance waits a minute for members that are gone
 EXIT_CODE = 70  # EX_SOFTWARE of sysexits.h
 
 
@@ -45,6 +48,7 @@ class Watchdog:
         self._watch = StallWatch(self._limit)
         self._end = end
         self._turns = 0
+        self._fenced = 0
         self._ended = threading.Event()
         self.reason = ""
 
@@ -60,6 +64,8 @@ class Watchdog:
             self._ended.set()
 
     async def _look(self) -> str:
+        if why := await self._look_at_the_fence():
+            return why
         suspected = self._watch.look({} if self._app.not_ready() else self._seen())
         if not suspected:
             return ""
@@ -81,6 +87,18 @@ class Watchdog:
             self._end(why)
         return why
 
+    async def _look_at_the_fence(self) -> str:
+        self._fenced = 0 if self._app.fence.open else self._fenced + 1
+        if not self._fenced or self._fenced % self._limit:
+            return ""
+        if await self._ask([]) is None:
+            self._fenced = 0
+            return "Kafka does not answer: waiting for it"
+        why = f"stalled: Kafka answers, but no heartbeat has been confirmed for {self._fenced * LOOK_SECS:.0f} s"
+        if self._fenced >= FENCED_LIMITS * self._limit:
+            self._end(why)
+        return why
+
     def _seen(self) -> dict[TP, Seen]:
         consumer = self._app.batch_consumer
         now = time.time()
@@ -99,7 +117,7 @@ class Watchdog:
         try:
             async with asyncio.timeout(ASK_SECS):
                 await consumer.start()
-                ends = await consumer.end_offsets([TopicPartition(*tp) for tp in tps])
+                ends = await consumer.end_offsets([TopicPartition(*tp) for tp in tps]) if tps else {}
             return {TP(*tp): end for tp, end in ends.items()}
         except (KafkaError, TimeoutError, OSError):
             return None

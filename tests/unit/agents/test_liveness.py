@@ -107,9 +107,10 @@ def test_an_agent_that_died_while_no_worker_ran_is_found() -> None:
     )
     liveness.check()
     assert not worker.sent  # the full grace, from when we began to read
-    now += 91
-    worker.progress_now = (1, 1, now)
-    liveness.check()
+    for _ in range(31):
+        now += 3
+        worker.progress_now = (1, 1, now)
+        liveness.check()
     (sent,) = worker.sent
     alert = decode_alert(sent.value or b"")
     assert (alert.rule, alert.status, alert.severity) == ("agent_stopped", "firing", "CRITICAL")
@@ -147,6 +148,13 @@ class Monitored:
             self.liveness.check()
         alerts = [decode_alert(sent.value or b"") for sent in self.worker.sent]
         return [(alert.status, alert.title.split(", ", 1)[-1]) for alert in alerts]
+
+    def wait(self, seconds: int) -> None:
+        """Without a sign of life."""
+        for _ in range(seconds):
+            self.now += 1
+            self.worker.progress_now = (1, 1, self.now)
+            self.liveness.check()
 
     def snapshot(self, **changes: Any) -> None:
         event = equity_event(self.equity.next, 100.0, **({"ts": self.now} | changes))
@@ -214,13 +222,24 @@ def test_a_broker_that_has_just_died_makes_nobody_silent() -> None:
     assert agent.live(30) == []
 
 
+def test_a_clock_that_jumps_starts_the_grace_anew() -> None:
+    """The host slept (its monotonic clock too, so no look was late), or its clock was set. Breaks where the answer that came
+    first after it makes everybody silent for as long.
+    """
+    agent = Monitored()
+    agent.live(30)
+    agent.now += 1000
+    agent.wait(85)
+    assert not agent.worker.sent
+    agent.wait(10)
+    assert [decode_alert(sent.value or b"").rule for sent in agent.worker.sent] == ["agent_stopped"]
+
+
 def test_other_rules_are_heeded_with_the_next_check() -> None:
     """Breaks when an agent waits for its next look, up to 80 s."""
     agent = Monitored()
     agent.live(10)
-    agent.now += 60
-    agent.worker.progress_now = (1, 1, agent.now)
-    agent.liveness.check()
+    agent.wait(60)
     assert not agent.worker.sent
     state = agent.health.state
     state.use(replace(DEFAULTS, agent_stopped=replace(DEFAULTS.agent_stopped, threshold=40.0)))

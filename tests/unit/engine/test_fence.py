@@ -1,10 +1,13 @@
 """Who may still write, by a clock that is given."""
 
 import time
+from typing import Any
 
 import pytest
+from aiokafka.protocol.group import SyncGroupRequest
 
 from fleawatch.engine.fence import MARGIN_SECS, Fence, boot_time
+from fleawatch.engine.thread import keep_times
 
 
 class Clock:
@@ -45,6 +48,7 @@ def test_a_heartbeat_counts_from_when_it_was_sent(clock: Clock) -> None:
 def test_an_older_confirmation_does_not_undo_a_newer_one(clock: Clock) -> None:
     fence = Fence(6.0, clock)
     clock.now += 3.0
+    fence.ask()
     fence.confirm()
     fence.confirm(clock.now - 3.0)
     clock.now += 3.9
@@ -55,8 +59,48 @@ def test_reopened_by_a_confirmation(clock: Clock) -> None:
     fence = Fence(6.0, clock)
     clock.now += 100.0
     assert not fence.open
+    fence.ask()
     fence.confirm()
     assert fence.open
+
+
+class Coordinator:
+    """aiokafka's, as far as it is asked; each request takes `clock` a while."""
+
+    def __init__(self, clock: Clock, secs: float, *, good: bool = True) -> None:
+        self._clock, self._secs, self._good = clock, secs, good
+
+    async def _do_heartbeat(self) -> bool:
+        self._clock.now += self._secs
+        return self._good
+
+    async def _send_req(self, request: object) -> object:
+        self._clock.now += self._secs
+        return request
+
+
+@pytest.mark.parametrize(("secs", "is_open"), [(0.5, True), (30.0, False)])
+async def test_membership_counts_from_when_it_was_asked_for(clock: Clock, secs: float, is_open: bool) -> None:
+    """Breaks when the time of the assignment counts: who slept over the answer would write beside the new owner."""
+    fence = Fence(6.0, clock)
+    clock.now += 100.0
+    coordinator: Any = Coordinator(clock, secs)
+    keep_times(coordinator, fence)
+    await coordinator._send_req(SyncGroupRequest("group", 1, "member", "", []))
+    fence.confirm()  # as when partitions are assigned
+    assert fence.open == is_open
+
+
+@pytest.mark.parametrize(
+    ("secs", "good", "is_open"), [(0.5, True, True), (0.5, False, False), (30.0, True, False)]
+)
+async def test_only_a_good_heartbeat_confirms(clock: Clock, secs: float, good: bool, is_open: bool) -> None:
+    fence = Fence(6.0, clock)
+    clock.now += 100.0
+    coordinator: Any = Coordinator(clock, secs, good=good)
+    keep_times(coordinator, fence)
+    assert await coordinator._do_heartbeat() == good
+    assert fence.open == is_open
 
 
 def test_the_default_clock_runs_through_a_suspension() -> None:

@@ -8,7 +8,9 @@ from faust.types import TP
 from engine_app.counting import Tally, make_app
 from engine_app.memory_log import MemoryLog
 from fleawatch.engine.envelope import ENVELOPE, open_envelope, seal
+from fleawatch.engine.fetch import Unreadable
 from fleawatch.engine.restore import read_changelog
+from fleawatch.engine.stored import Stored
 from fleawatch.engine.table import Restored, WriteBehindTable
 from fleawatch.errors import LogTruncated, StateUnreadable
 
@@ -158,3 +160,10 @@ async def test_recovery_ends_when_it_is_no_longer_wanted() -> None:
 async def test_a_damaged_value_is_named(value: bytes) -> None:
     with pytest.raises(StateUnreadable, match=r"unit-tally-changelog\[0\]"):
         await restored(MemoryLog([(b"a", value)]))
+
+
+def test_a_record_that_cannot_be_parsed_is_named() -> None:
+    """Breaks when it is passed over: its agents would begin anew, and what they had is committed."""
+    stored = Stored("unit-tally-changelog[0]")
+    with pytest.raises(StateUnreadable, match=r"unit-tally-changelog\[0\]@7: cannot be parsed"):
+        stored.add([Unreadable(7, 0, 0, b"cannot be parsed")])
