@@ -1,7 +1,6 @@
 """`fleawatch doctor`."""
 
 import asyncio
-import logging
 import os
 
 import click
@@ -9,7 +8,7 @@ import click
 from fleawatch.doctor.examine import examine
 from fleawatch.doctor.findings import Finding, as_json, as_text, exit_code
 from fleawatch.errors import BrokerUnavailable
-from fleawatch.local.servers import find_servers
+from fleawatch.local.servers import find_servers, mute_aiokafka
 from fleawatch.settings import Settings
 
 
@@ -21,7 +20,7 @@ def doctor(ctx: click.Context, *, as_document: bool) -> None:
 
     Exit code 0: all is well; 1: warnings; 2: something does not work. Changes nothing.
     """
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    mute_aiokafka()
     settings = Settings.load()
     try:
         servers = find_servers(settings)

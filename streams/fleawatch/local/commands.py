@@ -1,13 +1,12 @@
 """`fleawatch broker start|stop|status`."""
 
 import asyncio
-import logging
 
 import click
 
 from fleawatch.errors import BrokerUnavailable
 from fleawatch.local.probe import probe
-from fleawatch.local.servers import embedded
+from fleawatch.local.servers import embedded, mute_aiokafka
 from fleawatch.settings import Settings
 
 NOT_RUNNING = 3  # exit code of `status`, as for init scripts
@@ -23,9 +22,7 @@ def broker() -> None:
 
     It needs no Docker and no installed Java, and listens on 127.0.0.1 only. Data and log: FLEAWATCH_DATA_DIR.
     """
-    logging.getLogger("aiokafka").addHandler(
-        logging.NullHandler()
-    )  # our own line says what could not be reached
+    mute_aiokafka()
 
 
 @broker.command()

@@ -1,5 +1,7 @@
 """Which Kafka to talk to."""
 
+import logging
+
 from fleawatch.local.broker import Broker
 from fleawatch.local.jars import Say
 from fleawatch.settings import Settings
@@ -17,3 +19,8 @@ def find_servers(settings: Settings) -> str:
         BrokerUnavailable: none are given and no broker runs here.
     """
     return settings.bootstrap_servers or embedded(settings, lambda _: None).bootstrap
+
+
+def mute_aiokafka() -> None:
+    """For commands that say in a line of their own what could not be reached: the client's log is not printed before it."""
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())

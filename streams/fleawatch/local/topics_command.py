@@ -1,12 +1,11 @@
 """`fleawatch topics create|check`."""
 
 import asyncio
-import logging
 
 import click
 
 from fleawatch.errors import TopicMismatch
-from fleawatch.local.servers import find_servers
+from fleawatch.local.servers import find_servers, mute_aiokafka
 from fleawatch.settings import Settings
 from fleawatch.topics import Report, TopicRow, compare_topics
 
@@ -14,7 +13,7 @@ from fleawatch.topics import Report, TopicRow, compare_topics
 @click.group()
 def topics() -> None:
     """Create the topics or check them, at FLEAWATCH_BOOTSTRAP_SERVERS or on the broker that runs here."""
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    mute_aiokafka()
 
 
 @topics.command()

@@ -1,14 +1,13 @@
 """`fleawatch flow`, `fleawatch agents onboard`: what a person knows of an agent's money and the monitor cannot."""
 
 import asyncio
-import logging
 import sys
 import time
 
 import click
 
 from fleawatch.control.entries import entry
-from fleawatch.local.servers import find_servers
+from fleawatch.local.servers import find_servers, mute_aiokafka
 from fleawatch.operator.ack_command import BY
 from fleawatch.operator.control_command import NOT_CONFIRMED, REASON, REFUSED, TIMEOUT
 from fleawatch.operator.control_desk import ControlDesk
@@ -96,7 +95,7 @@ def _run(made: AccountEntry, timeout: float) -> None:
 
 
 async def _enter(made: AccountEntry, timeout: float) -> int:  # noqa: ASYNC109 - of the monitor
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    mute_aiokafka()
     settings = Settings.load()
     servers = find_servers(settings)
     async with ControlDesk(settings, servers) as desk:

@@ -1,7 +1,6 @@
 """What the commands about alerts share: the topics `alerts` and `notifications` read at once, and ids that people abbreviate."""
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +9,7 @@ import msgspec
 from fleawatch.alerting import silences
 from fleawatch.alerting.silences import labels_of
 from fleawatch.errors import ConfigError
-from fleawatch.local.servers import find_servers
+from fleawatch.local.servers import find_servers, mute_aiokafka
 from fleawatch.operator.alert_rows import Silencer
 from fleawatch.operator.compacted import Record, read_all
 from fleawatch.operator.incidents import Incident, Incidents, ambiguous
@@ -45,7 +44,7 @@ class Desk:
         Raises:
             BrokerUnavailable: Kafka cannot be reached.
         """
-        logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+        mute_aiokafka()
         servers = find_servers(settings)
         desk = cls(Incidents(), Notes(), Notebook(settings, servers))
 

@@ -1,7 +1,6 @@
 """`fleawatch pause|resume|kill|flatten`: what a person orders agents, and whether they do it."""
 
 import asyncio
-import logging
 import sys
 import time
 from collections import Counter
@@ -12,7 +11,7 @@ import click
 
 from fleawatch.control.entries import entry
 from fleawatch.errors import ConfigError
-from fleawatch.local.servers import find_servers
+from fleawatch.local.servers import find_servers, mute_aiokafka
 from fleawatch.operator.ack_command import BY
 from fleawatch.operator.actions import Actor, Outcome
 from fleawatch.operator.asking import ask, confirm
@@ -105,7 +104,7 @@ def _run(action: Action, words: Sequence[str], wish: Wish) -> None:
 
 
 async def _order(action: Action, words: Sequence[str], wish: Wish) -> int:
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    mute_aiokafka()
     reason, yes = wish.reason.strip(), wish.yes
     if not reason:
         raise ConfigError("--reason says nothing")

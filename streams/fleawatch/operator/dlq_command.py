@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from fleawatch.errors import ConfigError
-from fleawatch.local.servers import find_servers
+from fleawatch.local.servers import find_servers, mute_aiokafka
 from fleawatch.operator.dead_letters import REASONS, DeadLetters, Letter, Place, Wanted
 from fleawatch.operator.dlq_retry import send_again
 from fleawatch.operator.dlq_words import EXPLAINED, SOURCES, obstacle, printable
@@ -40,6 +40,7 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 @click.group()
 def dlq() -> None:
     """What the monitor could not use: see it, see why, send it again after a fix."""
+    mute_aiokafka()
 
 
 @dlq.command("ls")

@@ -2,14 +2,13 @@
 
 import asyncio
 import json
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from fleawatch.errors import ConfigError
-from fleawatch.local.servers import find_servers
+from fleawatch.local.servers import find_servers, mute_aiokafka
 from fleawatch.report import everyone
 from fleawatch.report.collect import collect
 from fleawatch.report.content import WINDOWS, Report
@@ -42,7 +41,7 @@ def report(agent: str | None, window: str, form: str, output: Path | None) -> No
 
     Without AGENT: all agents side by side, the fleet first; as a table or JSON.
     """
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    mute_aiokafka()
     settings = Settings.load()
     said = click.get_text_stream("stderr")
 

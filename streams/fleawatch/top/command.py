@@ -8,7 +8,7 @@ import time
 
 import click
 
-from fleawatch.local.servers import find_servers
+from fleawatch.local.servers import find_servers, mute_aiokafka
 from fleawatch.settings import Settings
 from fleawatch.top.feed import Feed
 from fleawatch.top.glance import glance, new_fleet
@@ -30,7 +30,7 @@ from fleawatch.top.view import ORDERS, View
 )
 def top(*, once: bool, as_document: bool, order: str, reverse: bool, words: str) -> None:
     """The fleet at a glance: who lives, equity, drawdown against its limit, open alerts. Reads only; disturbs nobody."""
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    mute_aiokafka()
     logging.getLogger("asyncio").addHandler(logging.NullHandler())
     settings = Settings.load()
     view = View(order=order, backwards=reverse, words=words)  # type: ignore[arg-type] # click has checked it

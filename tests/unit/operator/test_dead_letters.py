@@ -1,6 +1,10 @@
 """What is said of a dead letter, what a terminal is shown of it, and what is never sent again."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from aiokafka import ConsumerRecord
@@ -109,3 +113,17 @@ def test_places_are_two_numbers(text: str) -> None:
     with pytest.raises(ConfigError, match="PARTITION:OFFSET"):
         Place.parse(text)
     assert str(Place.parse("0:12")) == "0:12"
+
+
+@pytest.mark.parametrize("words", [("ls",), ("show", "0:1"), ("retry", "0:1")])
+def test_without_kafka_there_is_one_line_and_a_hint(words: tuple[str, ...], tmp_path: Path) -> None:
+    """Breaks when the Kafka client's own log is printed before it. A process of its own: pytest takes the log here."""
+    nowhere = {"FLEAWATCH_BOOTSTRAP_SERVERS": "127.0.0.1:1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "fleawatch.cli", "dlq", *words],
+        env=nowhere, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    line, hint = done.stderr.splitlines()
+    assert "127.0.0.1:1" in line
+    assert hint == "  hint: is Kafka running?"
