@@ -130,10 +130,12 @@ def retry(
     settings = Settings.load()
     servers = find_servers(settings)
     letters = asyncio.run(_chosen(servers, settings, [Place.parse(one) for one in places], wanted))
-    refused = [letter for letter in letters if obstacle(letter)]
+    now = time.time()
+    why = {letter.place: obstacle(letter, now) for letter in letters}
+    refused = [letter for letter in letters if why[letter.place]]
     for letter in refused:
-        click.echo(f"not sent: {letter.place} {letter.reason}: {obstacle(letter)}", err=True)
-    letters = [letter for letter in letters if not obstacle(letter)]
+        click.echo(f"not sent: {letter.place} {letter.reason}: {why[letter.place]}", err=True)
+    letters = [letter for letter in letters if not why[letter.place]]
     show_rows([_row(letter) for letter in letters], COLUMNS, "table")
     if dry_run or not letters:
         click.echo(f"would send {len(letters):,}" if dry_run else "nothing to send")
@@ -198,7 +200,7 @@ def _rest(letter: Letter, size: int) -> dict[str, Any]:
     headers = letter.headers
     words = EXPLAINED[headers.reason] if headers else None
     cut = f" (the first {size:,} of {len(letter.value):,} bytes)" if len(letter.value) > size else ""
-    why = obstacle(letter)
+    why = obstacle(letter, time.time())
     return {
         "received": _time(headers.ts) if headers else "",
         "truncated from": headers.truncated_from if headers else None,

@@ -1,8 +1,13 @@
 """Every reason of `dead-letter` in words: what was found, what is to be fixed, and whether a retry can help."""
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
+import msgspec
+
+from fleawatch.control.entries import TOPIC as ENTRIES
 from fleawatch.operator.dead_letters import Letter
+from fleawatch_schemas.bounds import END_OF_TIME
 from fleawatch_schemas.reasons import Reason
 
 INPUTS = ("equity", "trades", "health")
@@ -53,12 +58,14 @@ EXPLAINED: dict[Reason, Words] = {
     Reason.OUT_OF_RANGE: Words("A number is outside of its range.", f"Check units and signs. {_BYTES}"),
     Reason.KEY_MISMATCH: Words(
         "The record's key is not the event's agent_id, so it may be another one's.",
-        "Send each event with its agent_id as the key (the kit does). These records cannot be used with the key they have.",
+        "Send each event with its agent_id as the key (the kit does).",
+        "it would have the same key again; its sender must send it anew under its agent_id",
     ),
     Reason.WRONG_PARTITION: Words(
         "The record is not in the partition that its key belongs to.",
         "Use Kafka's default partitioner (murmur2), and one FLEAWATCH_PARTITIONS everywhere; a topic that was given"
-        " more partitions later is another cause. After that is corrected in the monitor, retry.",
+        " more partitions later is another cause.",
+        "it would go to the same partition again; its sender must send it anew under its agent_id, partitioned by that key",
     ),
     Reason.STALE_EPOCH: Words(
         "The agent was started anew since: an event of its earlier life came after one of the new.",
@@ -67,7 +74,8 @@ EXPLAINED: dict[Reason, Words] = {
     ),
     Reason.FUTURE: Words(
         "Its time is more than 10 minutes ahead of its arrival.",
-        "Correct the agent's clock, or the unit: `ts` is in seconds, not milliseconds. Once that time has come, retry.",
+        "Correct the agent's clock, or the unit: `ts` is in seconds, not milliseconds. It can be sent again once that time"
+        " has come.",
     ),
     Reason.CURRENCY_CHANGED: Words(
         "The account's currency is another one than before.",
@@ -81,8 +89,25 @@ EXPLAINED: dict[Reason, Words] = {
 }  # fmt: skip
 
 
-def obstacle(letter: Letter) -> str:
-    """Why `letter` cannot be sent again; "" when it can."""
+class _Said(msgspec.Struct, gc=False):
+    """What the value says, right or wrong."""
+
+    ts: Any = None
+    entry: Any = msgspec.UNSET
+
+
+_said = msgspec.json.Decoder(_Said).decode
+
+
+def _read(value: bytes) -> _Said:
+    try:
+        return _said(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _Said()
+
+
+def obstacle(letter: Letter, now: float) -> str:
+    """Why `letter` cannot be sent again at `now` (epoch seconds); "" when it can."""
     headers = letter.headers
     if headers is None:
         return "its headers are not the monitor's: where it came from is unknown"
@@ -90,10 +115,17 @@ def obstacle(letter: Letter) -> str:
         return f"only {len(letter.value):,} of its {headers.truncated_from:,} bytes were kept"
     if headers.source_topic not in INPUTS:
         return f"it came from {headers.source_topic!r:.40}, which no agent writes"
+    said = _read(letter.value)
+    if headers.source_topic == ENTRIES and said.entry is not msgspec.UNSET:
+        # it has no (epoch, seq): sent twice it would be counted twice
+        return "it is an operator's entry in an account, which the monitor cannot know again; issue it anew, once"
     if never := EXPLAINED[headers.reason].never:
         return never
     if len(letter.key) + len(letter.value) > ROOM:
         return "it is larger than its topic takes"
+    if isinstance(said.ts, int | float) and now < said.ts < END_OF_TIME:
+        # the monitor takes up to 10 minutes ahead, and drawdown would not be seen in what comes late because of it
+        return f"its time comes in {math.ceil(said.ts - now):,} s; before that it would make the agent's live events late"
     return ""
 
 
