@@ -113,11 +113,11 @@ async def test_retries_are_counted_once(topics: Settings, tmp_path: Path) -> Non
         for _ in range(2):
             code, text = await dlq(topics, "retry", come, "--yes")
             assert code == 0, text
-            assert "taken or known already 1, refused again 0" in text
+            assert "taken or dropped as duplicates 1, refused again 0" in text
         code, text = await dlq(topics, "retry", place["not_finite"], place["stale_epoch"], "--yes")
         assert code == 1
         assert "not sent: " + place["stale_epoch"] in text
-        assert "sent 1: taken or known already 0, refused again 1" in text
+        assert "sent 1: taken or dropped as duplicates 0, refused again 1" in text
         again = await listed(topics, "--reason", "not_finite")
         assert len(again) == 2
         assert f"refused again, now {again[0]['letter']}" in text

@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
+from fleawatch.core.sequence import WIDTH
 from fleawatch.errors import ConfigError
 from fleawatch.local.servers import find_servers, mute_aiokafka
 from fleawatch.operator.dead_letters import REASONS, DeadLetters, Letter, Place, Wanted
 from fleawatch.operator.dlq_retry import send_again
-from fleawatch.operator.dlq_words import EXPLAINED, SOURCES, obstacle, printable
+from fleawatch.operator.dlq_words import EXPLAINED, SOURCES, far_behind, obstacle, printable
 from fleawatch.operator.tables import show as show_rows
 from fleawatch.operator.times import since_when
 from fleawatch.settings import Settings
@@ -137,6 +138,12 @@ def retry(
         click.echo(f"not sent: {letter.place} {letter.reason}: {why[letter.place]}", err=True)
     letters = [letter for letter in letters if not why[letter.place]]
     show_rows([_row(letter) for letter in letters], COLUMNS, "table")
+    if behind := far_behind(letters):
+        click.echo(
+            f"{len(behind):,} of them, as {behind[0].place}, lie {WIDTH:,} seqs or more behind another of their agent:"
+            " the monitor drops them as duplicates if it has had that one",
+            err=True,
+        )
     if dry_run or not letters:
         click.echo(f"would send {len(letters):,}" if dry_run else "nothing to send")
         ctx.exit(1 if refused and not dry_run else 0)
@@ -147,7 +154,7 @@ def retry(
         click.echo(f"refused again, now {letter.place}: {_detail(letter)}", err=True)
     told = f"; not read by a worker within {wait_secs:g} s: {outcome.unread:,}" if outcome.unread else ""
     click.echo(
-        f"sent {len(letters):,}: taken or known already {outcome.used:,}, refused again {len(outcome.refused):,}{told}"
+        f"sent {len(letters):,}: taken or dropped as duplicates {outcome.used:,}, refused again {len(outcome.refused):,}{told}"
     )
     ctx.exit(1 if refused or outcome.refused else 0)
 

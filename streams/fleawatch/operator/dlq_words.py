@@ -1,11 +1,13 @@
 """Every reason of `dead-letter` in words: what was found, what is to be fixed, and whether a retry can help."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from fleawatch.control.entries import TOPIC as ENTRIES
+from fleawatch.core.sequence import WIDTH
 from fleawatch.operator.dead_letters import Letter
 from fleawatch_schemas.bounds import END_OF_TIME
 from fleawatch_schemas.reasons import Reason
@@ -93,6 +95,8 @@ class _Said(msgspec.Struct, gc=False):
     """What the value says, right or wrong."""
 
     ts: Any = None
+    epoch: Any = None
+    seq: Any = None
     entry: Any = msgspec.UNSET
 
 
@@ -127,6 +131,19 @@ def obstacle(letter: Letter, now: float) -> str:
         # the monitor takes up to 10 minutes ahead, and drawdown would not be seen in what comes late because of it
         return f"its time comes in {math.ceil(said.ts - now):,} s; before that it would make the agent's live events late"
     return ""
+
+
+def far_behind(letters: Sequence[Letter]) -> list[Letter]:
+    """Those that lie so far behind another of their agent that the monitor drops them as duplicates once it has that one."""
+    newest: dict[tuple[str, bytes, int], int] = {}
+    placed = []
+    for letter in letters:
+        said = _read(letter.value)
+        if type(said.epoch) is int and type(said.seq) is int:
+            agent = (letter.source[0], letter.key, said.epoch)
+            newest[agent] = max(said.seq, newest.get(agent, said.seq))
+            placed.append((letter, agent, said.seq))
+    return [letter for letter, agent, seq in placed if newest[agent] - seq >= WIDTH]
 
 
 def printable(data: bytes, limit: int) -> str:

@@ -1,22 +1,27 @@
 """What is said of a dead letter, what a terminal is shown of it, and what is never sent again."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
 
 from core_records import Rec
 from fleawatch.control.entries import entry
 from fleawatch.control.records import sealed
 from fleawatch.core.outputs import dead_letter
-from fleawatch.errors import ConfigError
+from fleawatch.core.sequence import WIDTH
+from fleawatch.errors import ConfigError, TopicMismatch
 from fleawatch.operator.dead_letters import NOT_OURS, Letter, Place, Wanted, letter_of
-from fleawatch.operator.dlq_words import EXPLAINED, obstacle, printable
+from fleawatch.operator.dlq_retry import Sent, hand_over, outcome_of
+from fleawatch.operator.dlq_words import EXPLAINED, far_behind, obstacle, printable
 from fleawatch.operator.times import since_when
+from fleawatch.settings import Settings
 from fleawatch_schemas.reasons import Reason, Rejected
 
 NOW = 1_700_000_000.0
@@ -95,6 +100,66 @@ def test_what_can_be_sent_again(one: Letter, why: str) -> None:
     be counted twice, or an event from the future makes an agent's live ones late.
     """
     assert why in obstacle(one, NOW) if why else obstacle(one, NOW) == ""
+
+
+def sent(*offsets: int) -> list[Sent]:
+    return [Sent(TopicPartition("t.equity", 3), ("equity", 3, offset)) for offset in offsets]
+
+
+@pytest.mark.parametrize(
+    ("offsets", "committed", "outcome"),
+    [
+        ((17, 18), 19, (1, 1, 0)),
+        ((16, 17), 16, (0, 1, 1)),
+        ((17,), 0, (0, 1, 0)),  # refused, and not committed yet
+        ((17, 18, 19), 18, (0, 1, 2)),
+    ],
+)
+def test_each_letter_that_was_sent_is_told_once(
+    offsets: tuple[int, ...], committed: int, outcome: tuple[int, int, int]
+) -> None:
+    """Breaks when a letter that was refused again is told as unread too, and the sum is another one than what was sent."""
+    made = outcome_of(sent(*offsets), {TopicPartition("t.equity", 3): committed}, [letter(), letter()])
+    assert (made.used, len(made.refused), made.unread) == outcome
+
+
+class Producer:
+    """Of topics with one partition."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    async def partitions_for(self, _: str) -> set[int]:
+        return {0}
+
+    async def send(self, _: str, value: bytes, **__: Any) -> None:
+        self.sent.append(value)
+
+
+async def test_nothing_is_sent_when_one_letter_has_no_partition_any_more() -> None:
+    producer = Producer()
+    letters = [letter(changed={"source-partition": b"0"}), letter()]
+    with pytest.raises(TopicMismatch, match="equity has no partition 3 any more: 0:5 came from there"):
+        await hand_over(producer, Settings.load(), letters)
+    assert producer.sent == []
+
+
+def test_letters_too_far_behind_another_are_told() -> None:
+    """The bound is the core's: what it has forgotten is a duplicate."""
+
+    def numbered(seq: object, epoch: int = 1, **changed: Any) -> Letter:
+        return letter(value=json.dumps({"epoch": epoch, "seq": seq}).encode(), **changed)
+
+    last = numbered(5000)
+    inside, outside = numbered(5000 - WIDTH + 1), numbered(5000 - WIDTH)
+    others = [
+        numbered(1, epoch=2),
+        numbered(1, topic="trades"),
+        numbered(1, key=b"carry-2"),
+        numbered("1"),
+        letter(),
+    ]
+    assert far_behind([outside, inside, last, *others]) == [outside]
 
 
 def test_strangers_bytes_are_harmless_on_a_terminal() -> None:
