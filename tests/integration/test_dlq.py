@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from core_records import Rec, unpacked
 from engine_app.fleet import python
@@ -59,7 +60,7 @@ async def time_has_come(settings: Settings, event: tuple[bytes, bytes]) -> str:
     """A letter as the monitor wrote it when `event` was still too far ahead; a test cannot wait for 10 minutes. Its place."""
     key, value = event
     home = partition_for(key, settings.partitions)
-    output = dead_letter("trades", home, Rec(1, 1, key, value), Rejected(Reason.FUTURE, "it was"))
+    output = dead_letter("trades", home, Rec(1_000, 1, key, value), Rejected(Reason.FUTURE, "it was"))
     async with AIOKafkaProducer(bootstrap_servers=settings.bootstrap_servers) as producer:
         sent = await producer.send_and_wait(
             settings.topic("dead-letter"), output.value, output.key, headers=list(output.headers)
@@ -154,3 +155,46 @@ async def test_what_is_no_whole_event_is_never_sent(topics: Settings) -> None:
     assert code == 0, text
     assert "not read by a worker within 0 s: 1" in text
     assert (await dlq(topics, "retry"))[0] == (await dlq(topics, "show", "0:9"))[0] == 2
+
+
+class NotUtf8(str):
+    """A header's name that no Python client would send."""
+
+    __slots__ = ()
+
+    def encode(self, *_: str) -> bytes:
+        return b"\xff"
+
+
+@pytest.mark.broker
+async def test_a_header_that_the_client_cannot_read_hides_no_more_than_its_batch(topics: Settings) -> None:
+    """Anybody who may write to the topic can send it; aiokafka raises UnicodeDecodeError wherever it meets one."""
+    servers, topic = topics.bootstrap_servers, topics.topic("dead-letter")
+    names = (["fine"], ["fine", NotUtf8()], ["fine"])
+    async with AIOKafkaProducer(bootstrap_servers=servers) as producer:
+        for last in (False, True):
+            await producer.send_and_wait(topic, b"before")
+            await producer.send_and_wait(topic, b"before")
+            batch = producer.create_batch()
+            builder = _DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, 0, 16_384)
+            for index, each in enumerate(names):
+                builder.append(index, 1_700_000_000_000, b"", b"in the batch", [(name, b"") for name in each])
+            batch._builder, batch._relative_offset = builder, len(names)
+            await (await producer.send_batch(batch, topic, partition=0))
+            if not last:
+                await producer.send_and_wait(topic, b"behind")
+
+    code, text = await dlq(topics, "ls", "--format", "json")
+    assert code == 0, text
+    said, hint, rows = text.split("\n", 2)
+    assert said.startswith("4 records, the first 0:3, cannot be read: a header's name is not UTF-8")
+    assert hint.startswith("  hint: ")
+    assert {one["letter"] for one in json.loads(rows)} == {f"0:{at}" for at in (0, 1, 2, 5, 6, 7, 8)}
+    code, text = await dlq(topics, "retry", "--reason", "future")
+    assert code == 0
+    assert "the first 0:3" in text
+    code, text = await dlq(topics, "show", "0:9")
+    assert code == 2
+    assert text.startswith("fleawatch: the record 0:9 cannot be read")
+    assert "Traceback" not in text
+    assert (await dlq(topics, "show", "0:8"))[0] == 0

@@ -110,12 +110,23 @@ def letter_of(record: "ConsumerRecord[bytes, bytes]") -> Letter:
     return Letter(place, record.timestamp / 1000, record.key or b"", record.value or b"", headers)
 
 
+UNREADABLE_HINT = "find who else may write to the topic; kafka-console-consumer shows what is there"
+
+
+def unreadable(first: Place, count: int = 1) -> str:
+    """A line on one record, or on `count` from there on."""
+    records = f"the record {first}" if count == 1 else f"{count:,} records, the first {first},"
+    return f"{records} cannot be read: a header's name is not UTF-8, there or earlier in the same batch"
+
+
 class DeadLetters:
     """A reader; use it as `async with DeadLetters.at(servers, topic) as letters`."""
 
     def __init__(self, consumer: Any, topic: str, partitions: Iterable[int]) -> None:
         self._consumer = consumer
         self._tps = [TopicPartition(topic, partition) for partition in sorted(partitions)]
+        self.unreadable: list[Place] = []
+        """What was passed over: aiokafka reads no header's name that is not UTF-8, nor what stands behind it in its batch."""
 
     @classmethod
     @asynccontextmanager
@@ -154,7 +165,7 @@ class DeadLetters:
             yield letter
 
     async def behind(self, begins: dict[int, int]) -> AsyncIterator[Letter]:
-        """From these offsets on, up to the present end."""
+        """From these offsets on, up to the present end; what is unreadable is passed over, and noted."""
         consumer = self._consumer
         ends = await consumer.end_offsets(self._tps)
         consumer.assign(self._tps)
@@ -162,8 +173,22 @@ class DeadLetters:
             consumer.seek(tp, begins[tp.partition])
         loop = asyncio.get_running_loop()
         progress = loop.time()
+        singly = False
         while left := [tp for tp in self._tps if await consumer.position(tp) < ends[tp]]:
-            batches = await consumer.getmany(*left, timeout_ms=500)
+            try:
+                batches = (
+                    await consumer.getmany(left[0], timeout_ms=500, max_records=1)
+                    if singly
+                    else await consumer.getmany(*left, timeout_ms=500)
+                )
+            except UnicodeDecodeError:
+                if singly:  # the next record is the one
+                    at = await consumer.position(left[0])
+                    self.unreadable.append(Place(left[0].partition, at))
+                    consumer.seek(left[0], at + 1)
+                    progress = loop.time()
+                singly = True
+                continue
             if batches:
                 progress = loop.time()
             elif loop.time() - progress > STALL_SECS:
@@ -182,8 +207,11 @@ class DeadLetters:
             if begin <= place.offset < end:
                 self._consumer.assign([tp])
                 self._consumer.seek(tp, place.offset)
-                async with asyncio.timeout(STALL_SECS):
-                    record = await self._consumer.getone(tp)
+                try:
+                    async with asyncio.timeout(STALL_SECS):
+                        record = await self._consumer.getone(tp)
+                except UnicodeDecodeError:
+                    raise ConfigError(unreadable(place), hint=UNREADABLE_HINT) from None
                 if record.offset == place.offset:
                     return letter_of(record)
         raise ConfigError(f"no dead letter at {place}", hint="they are kept 14 days; see `fleawatch dlq ls`")

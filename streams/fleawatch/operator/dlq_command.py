@@ -12,7 +12,15 @@ import click
 from fleawatch.core.sequence import WIDTH
 from fleawatch.errors import ConfigError
 from fleawatch.local.servers import find_servers, mute_aiokafka
-from fleawatch.operator.dead_letters import REASONS, DeadLetters, Letter, Place, Wanted
+from fleawatch.operator.dead_letters import (
+    REASONS,
+    UNREADABLE_HINT,
+    DeadLetters,
+    Letter,
+    Place,
+    Wanted,
+    unreadable,
+)
 from fleawatch.operator.dlq_retry import send_again
 from fleawatch.operator.dlq_words import EXPLAINED, SOURCES, far_behind, obstacle, printable
 from fleawatch.operator.tables import show as show_rows
@@ -69,7 +77,14 @@ async def _newest(wanted: Wanted, limit: int) -> tuple[list[Letter], Counter[str
             if wanted.fits(letter):
                 counts[letter.reason] += 1
                 newest.append(letter._replace(value=letter.value[:4096]))
+        _tell_unreadable(dead)
     return sorted(newest, key=lambda letter: (letter.written, letter.place), reverse=True), counts
+
+
+def _tell_unreadable(dead: DeadLetters) -> None:
+    if dead.unreadable:
+        line = unreadable(dead.unreadable[0], len(dead.unreadable))
+        click.echo(f"{line}\n  hint: {UNREADABLE_HINT}", err=True)
 
 
 @dlq.command()
@@ -177,6 +192,7 @@ async def _chosen(servers: str, settings: Settings, places: Sequence[Place], wan
                             f"more than {MOST:,} letters or {MOST_BYTES >> 20} MiB fit",
                             hint="narrow it down, with --since or --agent",
                         )
+            _tell_unreadable(dead)
     return sorted(found.values(), key=lambda letter: letter.source)
 
 
