@@ -53,7 +53,7 @@ manifests: install ## Check the Dockerfile, the Compose file and k8s/, and run t
 lock: install ## Resolve the dependencies anew; ARGS="--upgrade" or ARGS="-P aiohttp" to move them
 	requirements/lock.sh $(ARGS)
 
-faults: compiled ## Every fault at full length, 20 seeds, and the report in docs/reliability.md: two hours; ARGS="-k zombie" narrows it
+faults: compiled adapters ## Every fault at full length, 20 seeds, and the report in docs/reliability.md: two hours; ARGS="-k zombie" narrows it
 	FLEAWATCH_TEST_FAULT_SEEDS=$(SEEDS) PROCESSES=$(PROCESSES) tests/faults/all.sh $(ARGS)
 
 fuzz: install ## Poison input, guided by coverage, for ten minutes (Linux on x86-64); ARGS="-max_total_time=60"
