@@ -22,7 +22,7 @@ from running import environment
 SEEDS = [int(seed) for seed in os.environ.get("FLEAWATCH_TEST_FAULT_SEEDS", "1,2,3").split(",")]
 SCALE = float(os.environ.get("FLEAWATCH_TEST_FAULT_SCALE", "1"))
 RATE = float(os.environ.get("FLEAWATCH_TEST_FAULT_RATE", "500"))  # events a second
-PATIENCE_SECS = 300.0  # for what should take 60 s at most, and is recorded: the machine may be others', too
+PATIENCE_SECS = 300.0  # to see by how much a limit was missed
 PUBLISH_SECS = 3.0  # a day's figures are published once a second
 INPUTS = ("equity", "trades")
 

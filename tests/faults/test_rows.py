@@ -30,6 +30,7 @@ from fleawatch.topics import ensure_topics
 SHORT = 0.2
 STAGES = ("before-outputs", "before-state", "after-state", "after-commit")
 KILLS_IN_RECOVERY = 5
+MOST = {"caught_up_secs": 60.0, "pause_p95_secs": 15.0, "grown_mb": 50.0, "leave_secs": 30.0, "partial": 0}
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(1800)]
 Record = Callable[[str, object], None]
@@ -48,6 +49,7 @@ async def run(name: str, row: Row, arena: Arena, seed: int, record: Record) -> V
     record("repeats", verdict.repeats)
     assert (verdict.lost, verdict.doubled) == (0, 0), "\n".join(verdict.examples)
     assert min(verdict.anomalies, verdict.alerts) > 0, "the run proved little"
+    assert {what: found for what, found in arena.notes.items() if found > MOST[what]} == {}
     return verdict
 
 
@@ -79,7 +81,6 @@ async def test_in_full(
     verdict = await run(name, warm(ROWS[name]), arena, seed, record_property)
     if name == "SIGTERM under load":
         assert verdict.repeats == 0
-        assert arena.notes["leave_secs"] <= 30
 
 
 @pytest.mark.slow
@@ -127,7 +128,6 @@ async def test_killed_during_recovery(
     arena = Arena.begin(topics, seed, tmp_path, scale=1.0, workers=1, metrics_port=str(port))
     arena.notes["partial"] = 0
     await run("kill -9 during recovery", half_read, arena, seed, record_property)
-    assert arena.notes["partial"] == 0
 
 
 async def recovering(arena: Arena, port: int) -> None:
