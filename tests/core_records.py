@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from fleawatch.core.fleet import FleetState
 from fleawatch.core.outputs import Output
 from fleawatch.core.pipeline import Applied, Pipeline, equity_pipeline
 from fleawatch.core.state import EquityState, TradesState
@@ -61,6 +62,8 @@ def packed(states: Mapping[bytes, Any]) -> dict[bytes, bytes]:
             stored |= {part_key(key, suffix): part for suffix, part in state.all_parts()}
         elif isinstance(state, TradesState):
             stored |= {part_key(key, suffix): part for suffix, part in state.closed.all_parts()}
+        elif isinstance(state, FleetState) and state.account is not None:
+            stored |= {part_key(key, suffix): part for suffix, part in state.account.all_parts()}
     return stored
 
 

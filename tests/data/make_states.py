@@ -3,17 +3,25 @@
     PYTHONPATH=tests python tests/data/make_states.py
 
 A file holds the head and the parts by suffix. One that exists is never written again: it is what that release left in its
-users' changelogs.
+users' changelogs. `fleet_state_v1` was written afterwards, by the code of b1d38b5^, the last that told no trips: `fleet_run(1)`
+with that commit's `streams` and `schemas` first on the path.
 """
 
 import json
 import random
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from core_records import EPOCH, START, Run, equity_event
+from core_records import EPOCH, START, Rec, Run, equity_event, packed
+from data.fleet_story import PARTITIONS, story
+from fleawatch.core.alerts import Cause
+from fleawatch.core.fleet import FLEET, PARTIALS, FleetState
+from fleawatch.core.fleet_rules import check_fleet
+from fleawatch.core.outputs import Output
 from fleawatch.core.pipeline import equity_pipeline, trades_pipeline
 from fleawatch.engine.parts import split_key
+from fleawatch_schemas.wire_fleet import FleetPartial
 
 DATA = Path(__file__).resolve().parent
 HOURS = 60
@@ -61,17 +69,41 @@ def trades_run() -> Run:
     return run
 
 
-def golden(run: Run) -> dict[str, Any]:
-    """JSON of a run's only state."""
-    stored = {split_key(key)[1].hex(): value.hex() for key, value in run.packed().items()}
+def fleet_run(version: int) -> FleetState:
+    """The fleet until its state is stored, judged as when states had `version`."""
+    st = FleetState(PARTITIONS)
+    feed_fleet(st, story(version)[0], monitored=version > 1)
+    return st
+
+
+def feed_fleet(st: FleetState, partials: Iterable[FleetPartial], *, monitored: bool = True) -> list[Output]:
+    """Go on with `partials`, as the worker does that has the fleet; what it says."""
+    out: list[Output] = []
+    for partial in partials:
+        offset = st.offset + 1
+        st.take(partial, Rec(offset, int(partial.ts * 1000), None, None), out)
+        check_fleet(st, offset, out)
+        if monitored:
+            st.monitor.check(st.slots, st.partitions, Cause(PARTIALS, 0, offset, 0, offset, st.clock), out)
+        st.offset = offset
+    return out
+
+
+def golden(states: Mapping[bytes, Any]) -> dict[str, Any]:
+    """JSON of the only state of `states`."""
+    stored = {split_key(key)[1].hex(): value.hex() for key, value in packed(states).items()}
     return {"head": stored.pop(""), "parts": stored}
 
 
 def main() -> None:
-    for name, run in (("equity_state_v5", equity_run()), ("trades_state_v2", trades_run())):
+    for name, states in (
+        ("equity_state_v5", equity_run().states),
+        ("trades_state_v2", trades_run().states),
+        ("fleet_state_v2", {FLEET.encode(): fleet_run(2)}),
+    ):
         path = DATA / f"{name}.json"
         if not path.exists():
-            path.write_text(json.dumps(golden(run), indent=1) + "\n", encoding="utf-8")
+            path.write_text(json.dumps(golden(states), indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What the fleet knows of one partition: the sums it counts with, the seconds that wait for other partitions, the last status."""
 
 import struct
+from math import isfinite
 
 import msgspec
 
@@ -98,7 +99,14 @@ class Slot:
         for _ in range(count):
             (at,) = reader.fields(_SECOND)
             of_run, *fields = reader.fields(_ROW)
-            rows.append((at, of_run, FleetSecond(*fields)))
+            row = FleetSecond(*fields)
+            if (
+                not isfinite(MICRO * row.equity)
+                or not isfinite(MICRO * row.net)
+                or not isfinite(MICRO * row.moved)
+            ):
+                raise ValueError(f"{reader.what}: a sum is damaged")
+            rows.append((at, of_run, row))
         (size,) = reader.fields(_SIZE)
         try:
             slot = cls(decode_partial(reader.take(size)))

@@ -94,7 +94,7 @@ async def _unpacked(
     for number, state in enumerate(stored.states(), 1):
         try:
             states[state.key] = unpack(state_type, state)
-        except ValueError as exc:
+        except (ValueError, ArithmeticError) as exc:  # a damaged number may be too large to compute with
             raise StateUnreadable(
                 f"{topic}[{partition}] key {state.key!r}: {exc}",
                 hint="was the changelog written by another release? Run that release, or reset the app's state",

@@ -1,6 +1,7 @@
 """States that an earlier release left in its users' changelogs: read, with the figures of the same events, and gone on with.
 
-The files are written by `tests/data/make_states.py`, once for each version of a layout; health states: `test_health_state.py`.
+The files are written by `tests/data/make_states.py`, once for each version of a layout; health: `test_health_state.py`, the
+fleet: `test_golden_fleet.py`.
 """
 
 import json

@@ -1,6 +1,7 @@
 """The write-behind table and the ranking of what recovery reads."""
 
 from pathlib import Path
+from typing import Self
 
 import pytest
 from faust.types import TP
@@ -167,3 +168,18 @@ def test_a_record_that_cannot_be_parsed_is_named() -> None:
     stored = Stored("unit-tally-changelog[0]")
     with pytest.raises(StateUnreadable, match=r"unit-tally-changelog\[0\]@7: cannot be parsed"):
         stored.add([Unreadable(7, 0, 0, b"cannot be parsed")])
+
+
+class Overflowing(Tally):
+    """Its numbers are damaged."""
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Self:
+        raise OverflowError(f"{len(data)} bytes of nonsense")
+
+
+async def test_a_damaged_number_is_named() -> None:
+    """Breaks when only a ValueError is: the worker would end without saying whose state it was."""
+    log = MemoryLog([(b"a", sealed(1, Tally()))])
+    with pytest.raises(StateUnreadable, match=r"unit-tally-changelog\[0\] key b'a': \d+ bytes of nonsense"):
+        await read_changelog(log, CHANGELOG, {0}, Overflowing, lambda: True)
