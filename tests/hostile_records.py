@@ -1,4 +1,4 @@
-"""Records of an equity topic that nobody can use, with the reason for which each is rejected."""
+"""Records of an equity topic that nobody can use, with the reason for which each is rejected; and with that of other topics."""
 
 import json
 import time
@@ -78,3 +78,13 @@ async def send_unreadable(
     made = with_unreadable_header(batch._build())
     batch._buffer = made
     await (await producer.send_batch(batch, topic, partition=partition))
+
+
+def reason_on(topic: str, value: bytes | None, reason: Reason) -> Reason:
+    """Why such a record is rejected on `topic`. Of an equity event others see that their own fields are missing, before they
+    look at what it is worth, when it was or who sent it.
+    """
+    unseen = reason in {Reason.BAD_FIELD, Reason.OUT_OF_RANGE, Reason.KEY_MISMATCH, Reason.FUTURE}
+    if topic != "equity" and (unseen or (value is not None and b": 1e999" in value)):
+        return Reason.MISSING_FIELD
+    return reason

@@ -10,7 +10,7 @@ import atheris
 
 with atheris.instrument_imports(include=["fleawatch", "fleawatch_schemas"]):
     from hostile_records import hostile
-    from poison import AGENT, TOPICS, check, good
+    from poison import AGENT, TOPICS, check, entry, good
 
 KEYS = (AGENT, None, b"", b"other", AGENT + b"\n")
 CORPUS = Path(__file__).resolve().parents[2] / "build" / "fuzz"
@@ -26,6 +26,7 @@ def seed() -> None:
     """Begin with what is known: good events of each topic, and hostile ones that are not large."""
     CORPUS.mkdir(parents=True, exist_ok=True)
     values = [(at, good(topic, 1)) for at, topic in enumerate(TOPICS)]
+    values.append((0, entry()))
     values += [(0, value) for _, value, _ in hostile(AGENT) if value and len(value) < 1000]
     for number, (topic, value) in enumerate(values):
         (CORPUS / f"seed-{number}").write_bytes(bytes((topic, 0)) + value)

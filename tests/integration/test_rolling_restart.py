@@ -44,12 +44,14 @@ async def test_nothing_lost_and_nothing_twice(
     await fixed_share(topics)
     with workers(topics, 2, tmp_path) as fleet:
         producing = asyncio.create_task(produce(servers, source, events, per_second=RATE))
-        await asyncio.sleep(12)
+        await ready(fleet)
+        await asyncio.sleep(8)
         for index in (0, 1):
             began = time.monotonic()
             assert await asyncio.to_thread(fleet.restart, index, STOP_SECS) == 0, fleet.logs()
             took.append(time.monotonic() - began)
-            await asyncio.sleep(10)
+            await ready(fleet)
+            await asyncio.sleep(5)
         await producing
         try:
             await wait_for_no_lag(servers, topics.app_id, [source], 60)
