@@ -13,7 +13,9 @@ with atheris.instrument_imports(include=["fleawatch", "fleawatch_schemas"]):
     from poison import AGENT, TOPICS, check, entry, good
 
 KEYS = (AGENT, None, b"", b"other", AGENT + b"\n")
-CORPUS = Path(__file__).resolve().parents[2] / "build" / "fuzz"
+ROOT = Path(__file__).resolve().parents[2]
+CORPUS = ROOT / "build" / "fuzz"
+EXAMPLES = ROOT / "schemas" / "examples"
 
 
 def one(data: bytes) -> None:
@@ -23,13 +25,15 @@ def one(data: bytes) -> None:
 
 
 def seed() -> None:
-    """Begin with what is known: good events of each topic, and hostile ones that are not large."""
+    """Begin with what is known: good events of each topic, the published examples, and hostile ones that are not large."""
     CORPUS.mkdir(parents=True, exist_ok=True)
     values = [(at, good(topic, 1)) for at, topic in enumerate(TOPICS)]
     values.append((0, entry()))
+    for at, topic in enumerate(TOPICS):
+        values += [(at, path.read_bytes()) for path in sorted((EXAMPLES / topic).glob("*.json"))]
     values += [(0, value) for _, value, _ in hostile(AGENT) if value and len(value) < 1000]
-    for number, (topic, value) in enumerate(values):
-        (CORPUS / f"seed-{number}").write_bytes(bytes((topic, 0)) + value)
+    for number, (at, value) in enumerate(values):
+        (CORPUS / f"seed-{number}").write_bytes(bytes((at, 0)) + value)
 
 
 if __name__ == "__main__":
