@@ -138,7 +138,7 @@ def main() -> None:
     app.barrier = FaultyBarrier(app)
     if "timer-raises" in faults:
 
-        @app.timer(0.1)
+        @app.timer(0.1)  # type: ignore[untyped-decorator]
         async def change_in_part() -> None:
             table = app.table_of(source)
             for partition in table.held():

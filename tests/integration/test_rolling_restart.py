@@ -11,6 +11,7 @@ import pytest
 
 from core_records import packed, unpacked
 from engine_app.log import final_state, produce, read_all, wait_for_no_lag
+from faults.arena import ready
 from fleawatch.core.equity_state import EquityState
 from fleawatch.core.outputs import Output
 from fleawatch.core.pipeline import equity_pipeline

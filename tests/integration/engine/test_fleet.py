@@ -22,6 +22,7 @@ async def test_sigterm_under_load_repeats_nothing(kafka: Kafka, tmp_path: Path) 
     producing = asyncio.create_task(job.produce(numbers(RATE * 14), per_second=RATE))
     with job.workers() as first:
         await asyncio.sleep(9)
+        await job.ready(first)
         assert await asyncio.to_thread(first.stop) == [0], first.logs()
     with job.workers() as second:
         await producing
@@ -39,9 +40,11 @@ async def test_workers_join_and_leave_under_load(kafka: Kafka, tmp_path: Path) -
         await asyncio.sleep(6)
         with job.workers() as second:
             await asyncio.sleep(7)
+            await job.ready(first)
             assert await asyncio.to_thread(first.stop) == [0], first.logs()
             with job.workers() as third:
                 await asyncio.sleep(7)
+                await job.ready(second)
                 assert await asyncio.to_thread(second.stop) == [0], second.logs()
                 await producing
                 await job.caught_up(third)
@@ -54,7 +57,9 @@ async def test_a_zombie_does_not_roll_state_back(kafka: Kafka, tmp_path: Path) -
     job = await Job.create(kafka.bootstrap, tmp_path)
     producing = asyncio.create_task(job.produce(numbers(RATE * 24), per_second=RATE))
     with job.workers() as zombie, job.workers() as other:
-        await asyncio.sleep(8)
+        await job.ready(zombie)
+        await job.ready(other)
+        await asyncio.sleep(4)
         os.kill(zombie.workers[0].pid, signal.SIGSTOP)
         await asyncio.sleep(11)
         os.kill(zombie.workers[0].pid, signal.SIGCONT)
@@ -89,7 +94,8 @@ async def test_a_broker_that_pauses_and_crashes(tmp_path: Path) -> None:
         job = await Job.create(broker.bootstrap, tmp_path)
         producing = asyncio.create_task(job.produce(numbers(RATE * 20), per_second=RATE))
         with job.workers(2) as fleet:
-            await asyncio.sleep(8)
+            await job.ready(fleet)
+            await asyncio.sleep(4)
             broker.pause()
             await asyncio.sleep(10)
             broker.resume()
