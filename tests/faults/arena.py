@@ -50,6 +50,7 @@ class Arena:
         *,
         scale: float,
         workers: int = 2,
+        agents: int = 40,
         fault: str = "none",
         broker: Broker | None = None,
         **more: str,
@@ -57,7 +58,7 @@ class Arena:
         """`more` are settings of the workers."""
         rng = random.Random(seed)
         fleet = start(settings, workers, directory / "workers", fault, **more)
-        return cls(settings, rng, directory, scale, fleet, Load(settings, rng), broker)
+        return cls(settings, rng, directory, scale, fleet, Load(settings, rng, agents), broker)
 
     def kill(self, index: int | None = None) -> None:
         """SIGKILL, and a new one in its place."""

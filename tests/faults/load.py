@@ -85,6 +85,11 @@ class Load:
     def stop(self) -> None:
         self._stop.set()
 
+    def fall(self, bots: int) -> None:
+        """So many begin to lose a third of what they have."""
+        for bot in self._bots[:bots]:
+            bot.falling = 30
+
     def unusable(self, topic: str) -> None:
         """Somebody else has sent what nobody can use, and it was acknowledged."""
         self.journal.append(Sent("", topic, 0, 0, 0.0, 0.0, good=False))

@@ -43,7 +43,7 @@ WORDS = {
     "pause_p95_secs": "nothing committed for {:g} s (p95)",
     "alert_secs": "slowest alert {:g} s",
     "recovery_secs": "ready again after {:g} s",
-    "told_again": "{:,} messages came again, at most",
+    "told_again": "messages that came again: {:,} at most",
     "told_secs": "the last was read {:g} s later",
     "wrong": "noticed: {:,} lost or doubled",
     "series": "{:,} agents shown",

@@ -18,6 +18,7 @@ from stand_ins.telegram import FakeTelegram
 
 RATE = 60.0  # events a second: half a dozen drawdowns a minute, which is what a chat can be told one by one
 KILLS = 12
+AGENTS = {1.0: 40, 0.25: 10}  # so that they have fallen when a short run ends
 TOLD_SECS = 60.0
 ROUTES = """\
 night: false
@@ -61,7 +62,7 @@ async def test_workers_and_notifier_killed(
     topics: Settings, tmp_path: Path, seed: int, scale: float, record_property: Callable[[str, object], None]
 ) -> None:
     (routes := tmp_path / "routes.yaml").write_text(ROUTES)
-    arena = Arena.begin(topics, seed, tmp_path, scale=scale)
+    arena = Arena.begin(topics, seed, tmp_path, scale=scale, agents=AGENTS[scale])
     async with FakeTelegram() as telegram:
         receiver = {
             "telegram_token": telegram.token,
@@ -69,6 +70,7 @@ async def test_workers_and_notifier_killed(
             "telegram_api_base": telegram.url,
         }
         telling = notifier(topics, "telegram", tmp_path, routes=str(routes), **receiver)
+        arena.load.fall(3)  # a short run may end before chance has anybody fall
         loading = asyncio.create_task(arena.load.run(RATE))
         with arena.fleet, telling:
             await arena.warm()
